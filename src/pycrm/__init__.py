@@ -1,0 +1,1 @@
+"""A CRM domain library: identify, differentiate, interact, personalise, and measure what it did."""
