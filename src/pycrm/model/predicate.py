@@ -106,7 +106,7 @@ def _plain(value: object) -> object:
     return value.value if isinstance(value, enum.Enum) else value
 
 
-def _checked_path(instance: object, attribute: object, path: object) -> None:  # noqa: ARG001
+def _checked_path(instance: Any, attribute: Any, path: Any) -> None:  # noqa: ARG001
     if not isinstance(path, str) or not all(path.split(".")):
         raise InvalidValueError("path", path, "write names joined by dots, such as 'name.family'")
 

@@ -1,0 +1,103 @@
+"""What a field may hold: validators that name the field, the value and the fix."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Callable
+from enum import Enum
+from typing import Any, TypeAlias
+
+import attrs
+
+from pycrm.errors import InvalidValueError
+
+__all__ = ["at_least", "is_a", "is_code", "is_fraction", "is_line", "optional", "set_of", "tuple_of"]
+
+Check: TypeAlias = "Callable[[Any, attrs.Attribute[Any], Any], None]"
+
+
+def optional(check: Check) -> Check:
+    """Let None pass, and everything else only if `check` does."""
+
+    def checked(instance: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
+        if value is not None:
+            check(instance, attribute, value)
+
+    return checked
+
+
+def is_a(kind: type) -> Check:
+    """Refuse a value of another type; a bool is not a number here."""
+
+    def checked(_: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
+        if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+            if issubclass(kind, Enum):
+                fix = "use one of " + ", ".join(f"{kind.__name__}.{member.name}" for member in kind)
+            else:
+                fix = f"give a {kind.__name__}"
+            raise InvalidValueError(attribute.name, value, fix)
+
+    return checked
+
+
+def _all_of(container: type[tuple[Any, ...]] | type[frozenset[Any]], kind: type) -> Check:
+    def checked(_: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
+        if not isinstance(value, container):
+            raise InvalidValueError(attribute.name, value, f"give a {container.__name__} of {kind.__name__}")
+        for item in value:
+            if not isinstance(item, kind):
+                raise InvalidValueError(attribute.name, item, f"give only {kind.__name__} in it")
+
+    return checked
+
+
+def tuple_of(kind: type) -> Check:
+    """Refuse anything but a tuple of `kind`."""
+    return _all_of(tuple, kind)
+
+
+def set_of(kind: type) -> Check:
+    """Refuse anything but a frozenset of `kind`."""
+    return _all_of(frozenset, kind)
+
+
+def at_least(minimum: int) -> Check:
+    """Refuse anything but a whole number of at least `minimum`."""
+
+    def checked(_: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
+        if not isinstance(value, int) or isinstance(value, bool) or value < minimum:
+            raise InvalidValueError(attribute.name, value, f"give a whole number of at least {minimum}")
+
+    return checked
+
+
+def is_fraction(_: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
+    """Refuse anything but a number from 0 to 1."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+        raise InvalidValueError(attribute.name, value, "give a number from 0 to 1")
+
+
+def is_line(_: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
+    """Refuse blank text, and characters no database keeps alike (NUL, lone surrogates)."""
+    if not isinstance(value, str):
+        raise InvalidValueError(attribute.name, value, "give text")
+    if not value.strip():
+        raise InvalidValueError(
+            attribute.name, value, "give text that is not blank, or None where the field may be empty"
+        )
+    if "\x00" in value or any(unicodedata.category(c) == "Cs" for c in value if c > "\ud7ff"):
+        raise InvalidValueError(attribute.name, value, "take out NUL characters and lone surrogates")
+
+
+def is_code(_: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
+    """Refuse anything but a code: lower-case letters, digits, and `_ - . :` between them."""
+    if (
+        not isinstance(value, str)
+        or not value
+        or not value.replace("_", "").replace("-", "").replace(".", "").replace(":", "").isalnum()
+    ):
+        raise InvalidValueError(attribute.name, value, "give a code such as 'newsletter' or 'marketing.newsletter'")
+    if value != value.lower() or value[0] in ".:-" or value[-1] in ".:-":
+        raise InvalidValueError(
+            attribute.name, value, "write the code in lower case, with no dot, colon or dash at its ends"
+        )
