@@ -40,7 +40,7 @@ def is_a(kind: type) -> Check:
     return checked
 
 
-def _all_of(container: type[tuple[Any, ...]] | type[frozenset[Any]], kind: type) -> Check:
+def _all_of(container: type[tuple[Any, ...] | frozenset[Any]], kind: type) -> Check:
     def checked(_: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
         if not isinstance(value, container):
             raise InvalidValueError(attribute.name, value, f"give a {container.__name__} of {kind.__name__}")
