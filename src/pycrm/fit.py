@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Literal, TypeAlias, TypeVar
 
 import attrs
 import numpy as np
 from attrs import field, frozen
 from numpy.typing import NDArray
 
-__all__ = ["Fit"]
+__all__ = ["Fit", "Scale"]
 
 M = TypeVar("M")
+
+Scale: TypeAlias = Literal["log", "identity"]
+"""In what a parameter is searched and its interval is symmetric: "log" for one that is above 0, "identity" for one of either sign."""
 
 
 @frozen(kw_only=True, eq=False)
@@ -39,6 +42,8 @@ class Fit(Generic[M]):
         Total weight of the rows: customers, where each row is one.
     notes : tuple of str
         What the reader should know: boundaries reached, rows left out under a policy.
+    scales : tuple of Scale
+        On which scale the interval of each parameter is symmetric; none given means "log" for all.
     """
 
     model: M
@@ -50,6 +55,7 @@ class Fit(Generic[M]):
     steps: int
     weight: float
     notes: tuple[str, ...] = ()
+    scales: tuple[Scale, ...] = ()
 
     @property
     def standard_errors(self) -> Mapping[str, float]:

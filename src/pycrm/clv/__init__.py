@@ -1,0 +1,17 @@
+"""How much and how long: models of what customers buy, spend and are worth.
+
+One file for each published model. Parameters are values, typed in or found by ``fit``, which takes the frame that
+:func:`purchase_summary` makes of any log of orders.
+"""
+
+from pycrm.clv.beta_geo_nbd import BetaGeoNBD
+from pycrm.clv.gamma_gamma import GammaGamma
+from pycrm.clv.summary import purchase_summary
+from pycrm.clv.units import convert
+from pycrm.clv.value import lifetime_value
+
+__all__ = ["BetaGeoNBD", "GammaGamma", "convert", "lifetime_value", "purchase_summary"]
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,365 @@
+"""How every model of this room is fitted: distinct weighted rows, logs of parameters, exact gradients, Newton at the end.
+
+A model gives the log-likelihood of its rows and its derivatives in the natural parameters; what is here searches in their
+logarithms (or in the parameter itself, for effects that may have either sign), first by L-BFGS-B, then by Newton's method
+with a Hessian of differenced exact gradients. The same Hessian gives the covariance, and says where there is none.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeAlias, TypeVar
+
+import numpy as np
+from attrs import field, frozen
+from numpy.typing import NDArray
+from scipy.optimize import Bounds, minimize
+
+from pycrm.errors import BoundaryWarning, ConvergenceWarning, InvalidValueError
+from pycrm.fit import Fit, Scale
+
+__all__ = ["Likelihood", "Optimum", "Rows", "compress", "finished", "maximise", "total"]
+
+M = TypeVar("M")
+
+Floats: TypeAlias = NDArray[np.float64]
+Likelihood: TypeAlias = Callable[[Floats], tuple[float, Floats]]
+"""Natural parameters in; total log-likelihood over weighted rows and its derivative in each natural parameter out."""
+
+TOLERANCE = 1e-8
+"""A search has converged when no derivative of the mean log-likelihood in a log parameter exceeds this."""
+
+_FAR = np.log(1e6)
+"""How far, in logs, a parameter is let run from where it started."""
+_EDGE = np.log(1e4)
+"""How far it may end from where it started before its edge is spoken of."""
+
+
+@frozen(eq=False)
+class Rows:
+    """Distinct rows, how much each weighs, and, where asked for, which of them each original row is."""
+
+    columns: tuple[Floats, ...]
+    weight: Floats
+    inverse: NDArray[np.int64] | None = None
+
+    @property
+    def size(self) -> int:
+        """Distinct rows."""
+        return self.weight.size
+
+
+def _codes(values: Floats) -> tuple[NDArray[np.int64], Floats]:
+    """Return small integer codes of `values` and what each code stands for (not every code need occur)."""
+    for scale in (1.0, 7.0) if np.isfinite(values).all() else ():
+        counts = np.rint(values * scale)
+        low = counts.min()
+        span = counts.max() - low
+        if span < 4_000_000 and np.array_equal(counts / scale, values):
+            return (counts - low).astype(np.int64), (np.arange(span + 1.0) + low) / scale
+    import pandas as pd
+
+    codes, distinct = pd.factorize(values)
+    return codes.astype(np.int64), np.asarray(distinct, dtype=np.float64)
+
+
+def compress(columns: Sequence[Floats], weight: Floats | None = None, *, inverse: bool = False) -> Rows:
+    """Return the distinct rows of `columns` with their total weights.
+
+    A likelihood depends only on the multiset of histories, and daily data repeat: a million customers are a hundred
+    thousand rows.
+
+    Examples
+    --------
+    >>> rows = compress([np.array([1.0, 2.0, 1.0]), np.array([0.5, 0.5, 0.5])])
+    >>> rows.columns[0].tolist(), rows.weight.tolist()
+    ([1.0, 2.0], [2.0, 1.0])
+    """
+    n = columns[0].size
+    if n == 0:
+        return Rows(
+            tuple(np.asarray(c, dtype=float) for c in columns),
+            np.zeros(0),
+            np.zeros(0, dtype=np.int64) if inverse else None,
+        )
+    key = np.zeros(n, dtype=np.int64)
+    tables: list[Floats] = []
+    size = 1
+    decodable = True
+    for values in columns:
+        codes, table = _codes(np.asarray(values, dtype=np.float64))
+        if size > 2**62 // table.size:
+            key, size = _dense(key)
+            decodable = False
+        key *= table.size
+        key += codes
+        tables.append(table)
+        size *= table.size
+    if decodable and weight is None and not inverse and size > max(4 * n, 1 << 20):
+        return _sorted(key, tables)
+    if size > max(4 * n, 1 << 20):
+        key, size = _dense(key)
+    last = np.full(size, -1, dtype=np.int64)
+    last[key] = np.arange(n)
+    present = last >= 0
+    totals = np.bincount(key, weights=weight, minlength=size)[present].astype(np.float64)
+    chosen = last[present]
+    back = (np.cumsum(present) - 1)[key] if inverse else None
+    return Rows(tuple(np.asarray(c, dtype=np.float64)[chosen] for c in columns), totals, back)
+
+
+def _dense(key: NDArray[np.int64]) -> tuple[NDArray[np.int64], int]:
+    import pandas as pd
+
+    codes, distinct = pd.factorize(key)
+    return codes.astype(np.int64), distinct.size
+
+
+def _sorted(key: NDArray[np.int64], tables: Sequence[Floats]) -> Rows:
+    """Run lengths of sorted keys, taken apart again: cheaper than a hash where nobody asks which row went where."""
+    key.sort()
+    first = np.flatnonzero(np.concatenate(([True], key[1:] != key[:-1])))
+    distinct = key[first]
+    totals = np.diff(np.append(first, key.size)).astype(np.float64)
+    parts: list[Floats] = []
+    for table in reversed(tables):
+        distinct, code = np.divmod(distinct, table.size)
+        parts.append(table[code])
+    return Rows(tuple(reversed(parts)), totals)
+
+
+def total(weight: Floats, values: Floats) -> float:
+    """Return the weighted sum of `values`.
+
+    Through einsum: a BLAS dot of a thousand numbers may wait a hundred milliseconds for its threads on a busy machine.
+    """
+    return float(np.einsum("i,i->", weight, values))
+
+
+@frozen(kw_only=True, eq=False)
+class Optimum:
+    """Where a search ended."""
+
+    names: tuple[str, ...]
+    estimates: Floats
+    scales: tuple[Scale, ...]
+    log_likelihood: float
+    covariance: Floats = field(repr=False)
+    gradient_norm: float
+    converged: bool
+    steps: int
+    notes: tuple[str, ...]
+
+    def __getitem__(self, name: str) -> float:
+        """Return the estimate called `name`."""
+        return float(self.estimates[self.names.index(name)])
+
+
+class _Objective:
+    """Mean penalised negative log-likelihood in search coordinates, counting its evaluations."""
+
+    def __init__(self, weight: float, logs: NDArray[np.bool_], penalty: float) -> None:
+        self.weight = weight
+        self.logs = logs
+        self.penalty = penalty
+        self.steps = 0
+
+    def natural(self, theta: Floats) -> Floats:
+        return np.where(self.logs, np.exp(np.where(self.logs, theta, 0.0)), theta)
+
+    def __call__(self, likelihood: Likelihood, theta: Floats) -> tuple[float, Floats]:
+        self.steps += 1
+        values = self.natural(theta)
+        with np.errstate(all="ignore"):
+            found, slope = likelihood(values)
+        slope = np.where(self.logs, values, 1.0) * np.asarray(slope)
+        if not np.isfinite(found):
+            return np.inf, np.zeros_like(theta)
+        value = -found / self.weight + self.penalty * float(np.sum(values * values))
+        return value, -slope / self.weight + 2.0 * self.penalty * values * np.where(self.logs, values, 1.0)
+
+    def hessian(self, likelihood: Likelihood, theta: Floats, step: float = 1e-4) -> Floats:
+        """Central differences of the exact gradient: their error is of the order of `step` squared."""
+        rows = []
+        for i in range(theta.size):
+            moved = np.zeros_like(theta)
+            moved[i] = step
+            rows.append((self(likelihood, theta + moved)[1] - self(likelihood, theta - moved)[1]) / (2.0 * step))
+        matrix = np.array(rows).reshape(theta.size, theta.size)
+        return (matrix + matrix.T) / 2.0
+
+
+def _newton(
+    objective: _Objective, likelihood: Likelihood, theta: Floats, ends: tuple[Floats, Floats], rounds: int = 30
+) -> tuple[Floats, float, Floats, Floats]:
+    """Polish `theta`; return it with the objective, its gradient and its Hessian there."""
+    low, high = ends
+    value, slope = objective(likelihood, theta)
+    curvature: Floats | None = None
+    made_at = theta
+    for _ in range(rounds):
+        free = _free(theta, slope, low, high)
+        norm = float(np.max(np.abs(slope[free]), initial=0.0))
+        if norm <= TOLERANCE * 1e-3:
+            break
+        if curvature is None or float(np.max(np.abs(theta - made_at))) > 1e-3:
+            curvature, made_at = objective.hessian(likelihood, theta), theta
+        matrix = curvature[np.ix_(free, free)]
+        roots, vectors = np.linalg.eigh(matrix)
+        bent = np.maximum(np.abs(roots), 1e-12 * max(float(np.max(np.abs(roots))), 1e-300))
+        direction = np.zeros_like(theta)
+        direction[free] = -(vectors @ ((vectors.T @ slope[free]) / bent))
+        direction *= min(1.0, 2.0 / max(float(np.max(np.abs(direction))), 1e-300))
+        for halving in range(25):
+            tried = np.clip(theta + direction * 0.5**halving, low, high)
+            new_value, new_slope = objective(likelihood, tried)
+            new_norm = float(np.max(np.abs(new_slope[free]), initial=0.0))
+            if new_value < value - 1e-14 * abs(value) or (new_value <= value + 1e-14 * abs(value) and new_norm < norm):
+                break
+        else:
+            break
+        theta, value, slope = tried, new_value, new_slope
+    if curvature is None or float(np.max(np.abs(theta - made_at))) > 1e-5:
+        curvature = objective.hessian(likelihood, theta)
+    return theta, value, slope, curvature
+
+
+def _free(theta: Floats, slope: Floats, low: Floats, high: Floats) -> NDArray[np.bool_]:
+    """Where a parameter is not held back by its bound."""
+    held: NDArray[np.bool_] = ((theta <= low) & (slope > 0.0)) | ((theta >= high) & (slope < 0.0))
+    return ~held
+
+
+def maximise(
+    likelihood: Likelihood,
+    start: Mapping[str, float],
+    *,
+    weight: float,
+    scales: Mapping[str, Scale] | None = None,
+    search: Likelihood | None = None,
+    penalty: float = 0.0,
+    bounds: Mapping[str, tuple[float, float]] | None = None,
+    model: str = "the model",
+    quiet: bool = False,
+) -> Optimum:
+    """Find the parameters of the largest likelihood.
+
+    Parameters
+    ----------
+    likelihood : Likelihood
+        Total log-likelihood and its derivatives in the natural parameters, in the order of `start`.
+    start : mapping of str to float
+        Where to begin, by name, in the order of the parameters; a rate begins near its unit of time, so nothing needs scaling.
+    weight : float
+        Total weight of the rows.
+    scales : mapping of str to Scale, optional
+        "identity" for a parameter of either sign; all others are searched in logs.
+    search : Likelihood, optional
+        A cheaper likelihood for the way there; `likelihood` itself makes the last steps.
+    penalty : float
+        L2 penalty: `penalty` times the sum of squares of the parameters is taken off the mean log-likelihood.
+    bounds : mapping of str to (float, float), optional
+        Natural bounds of single parameters.
+    model : str
+        What to call the model in warnings.
+    quiet : bool
+        Do not warn; the notes say the same.
+
+    Returns
+    -------
+    Optimum
+        With the log-likelihood without the penalty, and the covariance in natural parameters, NaN where it does not exist.
+
+    Warns
+    -----
+    BoundaryWarning
+        Naming the parameter and the edge it runs to.
+    ConvergenceWarning
+        If the gradient did not vanish.
+    """
+    if not (np.isfinite(penalty) and penalty >= 0.0):
+        raise InvalidValueError("penalty", penalty, "give a finite number of at least 0")
+    names = tuple(start)
+    kinds: tuple[Scale, ...] = tuple((scales or {}).get(name, "log") for name in names)
+    logs = np.array([kind == "log" for kind in kinds])
+    objective = _Objective(weight, logs, penalty)
+    begun = np.array([np.log(v) if log else v for v, log in zip(start.values(), logs, strict=True)], dtype=float)
+    reach = np.where(logs, _FAR, np.inf)
+    low, high = begun - reach, begun + reach
+    for i, name in enumerate(names):
+        if bounds is not None and name in bounds:
+            ends = np.log(bounds[name]) if logs[i] else np.asarray(bounds[name], dtype=float)
+            low[i], high[i] = ends
+    rough = search if search is not None else likelihood
+    found = minimize(  # type: ignore[call-overload]  # the stubs do not know the options of L-BFGS-B
+        lambda theta: objective(rough, theta),
+        begun,
+        jac=True,
+        method="L-BFGS-B",
+        bounds=Bounds(low, high),
+        options={"gtol": 1e-5, "ftol": 1e-11, "maxiter": 500, "maxcor": 10},
+    )
+    theta, _, slope, curvature = _newton(objective, likelihood, np.clip(found.x, low, high), (low, high))
+    free = _free(theta, slope, low, high)
+    norm = float(np.max(np.abs(slope[free]), initial=0.0))
+    values = objective.natural(theta)
+    notes: list[str] = []
+    edges = [
+        f"{name} runs to {'infinity' if up else '0'}"
+        for name, log, far, up in zip(names, logs, np.abs(theta - begun), theta > begun, strict=True)
+        if log and far > _EDGE
+    ]
+    if edges:
+        notes.append(
+            f"{' and '.join(edges)}: the likelihood of {model} has no maximum inside; "
+            "use a simpler model, more customers, or a penalty"
+        )
+    if norm > TOLERANCE:
+        notes.append(
+            f"{model} did not converge: the derivative in {names[int(np.argmax(np.abs(np.where(free, slope, 0.0))))]} is still {norm:.2g}"
+        )
+    if not quiet:
+        for note, kind in zip(notes, [*([BoundaryWarning] if edges else []), ConvergenceWarning], strict=False):
+            warnings.warn(note, kind, stacklevel=3)
+    with np.errstate(all="ignore"):
+        log_likelihood = likelihood(values)[0]
+    return Optimum(
+        names=names,
+        estimates=values,
+        scales=kinds,
+        log_likelihood=float(log_likelihood),
+        covariance=_covariance(curvature * weight, free, np.where(logs, values, 1.0)),
+        gradient_norm=norm,
+        converged=norm <= TOLERANCE,
+        steps=objective.steps + 1,
+        notes=tuple(notes),
+    )
+
+
+def _covariance(information: Floats, free: NDArray[np.bool_], slope: Floats) -> Floats:
+    """Return the inverse of the information about the free parameters, in natural coordinates; NaN where there is none."""
+    covariance = np.full(information.shape, np.nan)
+    inner = information[np.ix_(free, free)]
+    if inner.size and np.all(np.isfinite(inner)):
+        roots = np.linalg.eigvalsh(inner)
+        if roots[0] > 1e-12 * max(roots[-1], 1e-300):
+            covariance[np.ix_(free, free)] = np.linalg.inv(inner)
+    covariance *= np.outer(slope, slope)
+    return covariance
+
+
+def finished(model: M, optimum: Optimum, weight: float) -> Fit[M]:
+    """Return the Fit of `model` that a search found."""
+    return Fit(
+        model=model,
+        log_likelihood=optimum.log_likelihood,
+        names=optimum.names,
+        scales=optimum.scales,
+        covariance=optimum.covariance,
+        converged=optimum.converged,
+        gradient_norm=optimum.gradient_norm,
+        steps=optimum.steps,
+        weight=weight,
+        notes=optimum.notes,
+    )

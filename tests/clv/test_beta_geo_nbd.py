@@ -1,0 +1,55 @@
+"""BG/NBD against Fader, Hardie & Lee (2005), against its own integral, and at the edges of what a history can be."""
+
+import pandas as pd
+import pytest
+
+from pycrm.clv import BetaGeoNBD, GammaGamma, lifetime_value, purchase_summary
+
+
+@pytest.fixture(scope="module")
+def cdnow(data_dir):
+    orders = pd.read_csv(
+        data_dir / "cdnow_sample.txt",
+        sep=r"\s+",
+        names=["all", "customer", "day", "cds", "dollars"],
+        dtype={"day": str},
+    )
+    orders["day"] = pd.to_datetime(orders["day"], format="%Y%m%d")
+    return orders
+
+
+@pytest.fixture(scope="module")
+def summary(cdnow):
+    return purchase_summary(cdnow, customer="customer", time="day", amount="dollars", end="1997-09-30")
+
+
+PAPER = BetaGeoNBD(r=0.243, alpha=4.414, a=0.793, b=2.426)
+
+
+def test_the_fit_to_cdnow_is_that_of_the_published_tables(summary):
+    fit = BetaGeoNBD.fit(summary)
+    assert fit.log_likelihood == pytest.approx(-9582.4292, abs=5e-5)
+    assert list(fit.parameters.values()) == pytest.approx([0.24259, 4.41360, 0.79292, 2.42589], abs=2e-5)
+    assert list(fit.standard_errors.values()) == pytest.approx([0.012557, 0.378221, 0.185719, 0.705345], rel=1e-3)
+    assert fit.gradient_norm <= 1e-8
+
+
+def test_expected_purchases_of_the_customer_in_the_paper():
+    assert PAPER.expected_purchases(39.0, 2, 30.43, 38.86) == pytest.approx(1.226, abs=5e-4)
+
+
+def test_the_spend_of_cdnow_is_that_of_note_025(summary):
+    fit = GammaGamma.fit(summary)
+    assert list(fit.parameters.values()) == pytest.approx([6.25, 3.74, 15.44], abs=5e-3)
+    assert fit.log_likelihood == pytest.approx(-4055.9177, abs=5e-5)
+    assert fit.weight == 946
+
+
+def test_value_without_discount_is_purchases_times_spend(summary):
+    model, spend = BetaGeoNBD.fit(summary).model, GammaGamma(p=6.25, q=3.74, v=15.44)
+    value = lifetime_value(model, spend, summary, horizon=10, unit="week", discount_rate=0.0, margin=0.3)
+    history = (summary["frequency"], summary["recency"], summary["age"])
+    expected = (
+        model.expected_purchases(10, *history) * spend.expected_value(summary["frequency"], summary["mean_value"]) * 0.3
+    )
+    assert value == pytest.approx(expected, rel=1e-12)
