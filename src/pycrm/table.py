@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from pycrm.errors import InvalidDataError, MissingColumnError
 
-__all__ = ["Frame", "build", "column", "column_names", "day_numbers", "eager", "factorise", "numbers"]
+__all__ = ["Frame", "build", "column", "column_names", "day_numbers", "eager", "factorise", "microseconds", "numbers"]
 
 Frame: TypeAlias = Any
 """Any frame narwhals reads: pandas, Polars (eager, lazy), PyArrow, DuckDB, PySpark, or a mapping of arrays."""
@@ -153,9 +153,29 @@ def day_numbers(frame: Frame, name: str) -> NDArray[np.int64]:
         Naming the first row that is no date, or the column if it carries a time zone: which calendar day an instant belongs
         to depends on the zone, so the caller converts to local dates first.
     """
+    return _moments(frame, name).astype("datetime64[D]").astype(np.int64)
+
+
+def microseconds(frame: Frame, name: str) -> NDArray[np.int64]:
+    """Return one column of dates or naive times as microseconds since 1970-01-01 00:00; a date is its midnight.
+
+    Raises
+    ------
+    InvalidDataError
+        As `day_numbers`.
+
+    Examples
+    --------
+    >>> microseconds({"time": [dt.datetime(1970, 1, 1, 0, 0, 1)]}, "time").tolist()
+    [1000000]
+    """
+    return _moments(frame, name).astype("datetime64[us]").astype(np.int64)
+
+
+def _moments(frame: Frame, name: str) -> NDArray[np.datetime64]:
     raw = column(frame, name)
     if raw.dtype.kind == "M":
-        values = raw.astype("datetime64[D]")
+        values = raw
     else:
         for row, value in enumerate(raw):
             if getattr(value, "tzinfo", None) is not None:
@@ -164,11 +184,11 @@ def day_numbers(frame: Frame, name: str) -> NDArray[np.int64]:
                 raise InvalidDataError(
                     name, row, value, "give a date; parse text before the call, no format is guessed here"
                 )
-        values = raw.astype("datetime64[D]")
+        values = raw.astype("datetime64[us]")
     missing = np.isnat(values)
     if missing.any():
         raise InvalidDataError(name, int(np.argmax(missing)), None, "give a date, or drop the row")
-    return values.astype(np.int64)
+    return values
 
 
 def factorise(values: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[Any]]:

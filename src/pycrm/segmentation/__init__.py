@@ -1,0 +1,22 @@
+"""Which group: RFM scores and named segments, value and tiers, clusters, and the choice of whom to serve."""
+
+from pycrm.segmentation.named import STANDARD_SEGMENTS, RfmSegment, rfm_segments
+from pycrm.segmentation.rfm import RfmEdges, RfmRule, rfm_edges, rfm_scores
+from pycrm.segmentation.value_tiers import TIERS, TierRules, value_tiers
+
+__all__ = [
+    "STANDARD_SEGMENTS",
+    "TIERS",
+    "RfmEdges",
+    "RfmRule",
+    "RfmSegment",
+    "TierRules",
+    "rfm_edges",
+    "rfm_scores",
+    "rfm_segments",
+    "value_tiers",
+]
+
+
+def __dir__() -> list[str]:
+    return __all__
