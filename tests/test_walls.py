@@ -30,7 +30,11 @@ PLANTED = {
 
 
 def broken_contracts(src):
-    command = [sys.executable, "-c", "import sys; from importlinter.cli import lint_imports_command; lint_imports_command()"]
+    command = [
+        sys.executable,
+        "-c",
+        "import sys; from importlinter.cli import lint_imports_command; lint_imports_command()",
+    ]
     done = subprocess.run(
         [*command, "--no-cache", "--config", str(ROOT / "pyproject.toml")],
         capture_output=True,

@@ -84,8 +84,8 @@ if TYPE_CHECKING:
         Reason,
     )
     from pycrm.model.import_run import (
+        ImportOutcome,
         ImportRun,
-        RowOutcome,
         RowStatus,
         count_outcomes,
     )
@@ -224,7 +224,7 @@ _HOME = {
     "Reason": "pycrm.model.evidence",
     "Refund": "pycrm.model.order",
     "Role": "pycrm.model.customer",
-    "RowOutcome": "pycrm.model.import_run",
+    "ImportOutcome": "pycrm.model.import_run",
     "RowStatus": "pycrm.model.import_run",
     "SchemaMismatch": "pycrm.errors",
     "SourceRecord": "pycrm.model.source",
@@ -290,6 +290,7 @@ __all__ = [
     "FieldKind",
     "Identifier",
     "IdentityLink",
+    "ImportOutcome",
     "ImportRun",
     "IntentKind",
     "Interaction",
@@ -330,7 +331,6 @@ __all__ = [
     "Reason",
     "Refund",
     "Role",
-    "RowOutcome",
     "RowStatus",
     "SchemaMismatch",
     "SourceRecord",

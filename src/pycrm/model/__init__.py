@@ -53,8 +53,8 @@ if TYPE_CHECKING:
         Reason,
     )
     from pycrm.model.import_run import (
+        ImportOutcome,
         ImportRun,
-        RowOutcome,
         RowStatus,
         count_outcomes,
     )
@@ -173,7 +173,7 @@ _HOME = {
     "Reason": "pycrm.model.evidence",
     "Refund": "pycrm.model.order",
     "Role": "pycrm.model.customer",
-    "RowOutcome": "pycrm.model.import_run",
+    "ImportOutcome": "pycrm.model.import_run",
     "RowStatus": "pycrm.model.import_run",
     "SourceRecord": "pycrm.model.source",
     "Stage": "pycrm.model.lifecycle",
@@ -225,6 +225,7 @@ __all__ = [
     "FieldKind",
     "Identifier",
     "IdentityLink",
+    "ImportOutcome",
     "ImportRun",
     "IntentKind",
     "Interaction",
@@ -253,7 +254,6 @@ __all__ = [
     "Reason",
     "Refund",
     "Role",
-    "RowOutcome",
     "RowStatus",
     "SourceRecord",
     "Stage",

@@ -21,10 +21,11 @@ __all__ = ["Assessment", "Tier"]
 class Tier(StrEnum):
     """The value tiers of Peppers & Rogers."""
 
-    MOST_VALUABLE = "most_valuable"
-    MOST_GROWABLE = "most_growable"
-    LOW_MAINTENANCE = "low_maintenance"
-    BELOW_ZERO = "below_zero"
+    MOST_VALUABLE = "most valuable"
+    MOST_GROWABLE = "most growable"
+    MIGRATOR = "migrator"
+    LOW_MAINTENANCE = "low maintenance"
+    BELOW_ZERO = "below zero"
 
 
 @frozen(kw_only=True)

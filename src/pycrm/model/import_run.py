@@ -14,7 +14,7 @@ from pycrm.model.custom import NO_FIELDS, CustomFields
 from pycrm.model.entity import Entity
 from pycrm.model.time import in_utc, is_instant
 
-__all__ = ["ImportRun", "RowOutcome", "RowStatus", "count_outcomes"]
+__all__ = ["ImportOutcome", "ImportRun", "RowStatus", "count_outcomes"]
 
 
 class RowStatus(StrEnum):
@@ -27,7 +27,7 @@ class RowStatus(StrEnum):
 
 
 @frozen
-class RowOutcome:
+class ImportOutcome:
     """What became of one row of an import.
 
     Parameters
@@ -48,12 +48,12 @@ class RowOutcome:
     reason: str | None = None
 
 
-def count_outcomes(outcomes: Iterable[RowOutcome]) -> Mapping[str, int]:
+def count_outcomes(outcomes: Iterable[ImportOutcome]) -> Mapping[str, int]:
     """Return how many rows met each fate.
 
     Examples
     --------
-    >>> count_outcomes([RowOutcome(0, RowStatus.ADDED), RowOutcome(1, RowStatus.ADDED)])
+    >>> count_outcomes([ImportOutcome(0, RowStatus.ADDED), ImportOutcome(1, RowStatus.ADDED)])
     {'added': 2, 'updated': 0, 'skipped': 0, 'refused': 0}
     """
     counts = {str(status): 0 for status in RowStatus}
@@ -78,7 +78,7 @@ class ImportRun(Entity):
         Whether nothing was written.
     counts : CustomFields
         How many rows met each fate, and how many were dropped for each reason.
-    outcomes : tuple of RowOutcome
+    outcomes : tuple of ImportOutcome
         The rows that were not simply added.
     """
 
@@ -90,7 +90,7 @@ class ImportRun(Entity):
     )
     dry_run: bool = field(default=False, validator=is_a(bool))
     counts: CustomFields = field(default=NO_FIELDS, converter=CustomFields, validator=is_a(CustomFields))
-    outcomes: tuple[RowOutcome, ...] = field(default=(), validator=tuple_of(RowOutcome))
+    outcomes: tuple[ImportOutcome, ...] = field(default=(), validator=tuple_of(ImportOutcome))
 
     def __attrs_post_init__(self) -> None:
         if self.finished_at is not None and self.finished_at < self.started_at:
