@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Callable
 from enum import Enum
 from typing import Any, TypeAlias
@@ -11,7 +10,7 @@ import attrs
 
 from pycrm.errors import InvalidValueError
 
-__all__ = ["at_least", "is_a", "is_code", "is_fraction", "is_line", "optional", "set_of", "tuple_of"]
+__all__ = ["at_least", "is_a", "is_code", "is_fraction", "is_line", "is_storable", "optional", "set_of", "tuple_of"]
 
 Check: TypeAlias = "Callable[[Any, attrs.Attribute[Any], Any], None]"
 
@@ -77,6 +76,11 @@ def is_fraction(_: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
         raise InvalidValueError(attribute.name, value, "give a number from 0 to 1")
 
 
+def is_storable(text: str) -> bool:
+    """Whether every database keeps `text` alike: it has no NUL and no lone surrogate."""
+    return "\x00" not in text and (text.isascii() or not any("\ud800" <= char <= "\udfff" for char in text))
+
+
 def is_line(_: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
     """Refuse blank text, and characters no database keeps alike (NUL, lone surrogates)."""
     if not isinstance(value, str):
@@ -85,7 +89,7 @@ def is_line(_: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
         raise InvalidValueError(
             attribute.name, value, "give text that is not blank, or None where the field may be empty"
         )
-    if "\x00" in value or any(unicodedata.category(c) == "Cs" for c in value if c > "\ud7ff"):
+    if not is_storable(value):
         raise InvalidValueError(attribute.name, value, "take out NUL characters and lone surrogates")
 
 

@@ -7,13 +7,14 @@ from collections.abc import Iterator, Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import TypeAlias, Union
+from typing import TypeAlias, Union, cast
 from uuid import UUID
 
 from attrs import field, frozen
 
 from pycrm.errors import InvalidValueError
-from pycrm.model.checks import is_a, is_code, is_line, optional, tuple_of
+from pycrm.model.checks import is_a, is_code, is_line, is_storable, optional, tuple_of
+from pycrm.model.time import in_utc
 
 __all__ = ["NO_FIELDS", "CustomFieldDef", "CustomFields", "FieldKind", "Value"]
 
@@ -21,27 +22,34 @@ Scalar: TypeAlias = str | bool | int | float | Decimal | date | datetime | UUID 
 Value: TypeAlias = Union[Scalar, tuple["Value", ...], "CustomFields"]
 
 
+_AS_IT_IS = frozenset({str, bool, int, UUID, type(None)})
+
+
 def _frozen(name: str, value: object) -> Value:
-    if isinstance(value, CustomFields | str | bool | int | UUID) or value is None:
+    if type(value) is str and "\x00" not in value and value.isascii():
         return value
-    if isinstance(value, float):
-        if math.isfinite(value):
-            return value
-        raise InvalidValueError(name, value, "give a finite number")
-    if isinstance(value, Decimal):
-        if value.is_finite():
-            return value
-        raise InvalidValueError(name, value, "give a finite number")
+    if isinstance(value, str):
+        if not is_storable(value):
+            raise InvalidValueError(name, value, "take out NUL characters and lone surrogates")
+        return str.__str__(value)
+    if type(value) in _AS_IT_IS or isinstance(value, CustomFields):
+        return cast("Value", value)
+    if isinstance(value, float | Decimal):
+        if not math.isfinite(value):
+            raise InvalidValueError(name, value, "give a finite number")
+        return float(value) if isinstance(value, float) else value
     if isinstance(value, datetime):
-        if value.tzinfo is None:
+        if value.utcoffset() is None:
             raise InvalidValueError(name, value, "give an aware time, such as datetime(..., tzinfo=UTC)")
-        return value
+        return in_utc(value)
     if isinstance(value, date):
         return value
     if isinstance(value, Mapping):
         return CustomFields(value)
     if isinstance(value, list | tuple):
-        return tuple(_frozen(name, item) for item in value)
+        return tuple([_frozen(name, item) for item in value])
+    if isinstance(value, int):
+        return int(value)
     raise InvalidValueError(
         name, value, "give text, a number, a date, an aware time, a UUID, a tuple of these, or a mapping"
     )
@@ -62,13 +70,18 @@ class CustomFields(Mapping[str, Value]):
     __slots__ = ("_hash", "_items")
 
     def __init__(self, items: Mapping[str, object] | None = None) -> None:
+        self._hash: int | None = None
+        if isinstance(items, CustomFields):
+            self._items: dict[str, Value] = items._items  # noqa: SLF001  # of the same class
+            return
         held: dict[str, Value] = {}
+        if items is not None and not isinstance(items, Mapping):
+            raise InvalidValueError("custom", items, "give a mapping of field name to value")
         for name, value in (items or {}).items():
-            if not name or type(name) is not str:
+            if type(name) is not str or not name or not is_storable(name):
                 raise InvalidValueError("custom", name, "name each field with text that is not empty")
             held[name] = _frozen(name, value)
         self._items = held
-        self._hash: int | None = None
 
     def with_(self, **changes: object) -> CustomFields:
         """Return a copy with `changes`."""

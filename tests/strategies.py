@@ -1,0 +1,530 @@
+"""Hypothesis strategies for every value and entity of the model; each builds only what its constructor takes."""
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+from hypothesis import strategies as st
+
+from pycrm.model.assessment import Assessment, Tier
+from pycrm.model.consent import CaptureSource, ConsentEntry, ConsentStatus, LegalBasis, Permission
+from pycrm.model.contact import Channel, ContactKind, ContactPoint, Validity
+from pycrm.model.custom import CustomFieldDef, CustomFields, FieldKind
+from pycrm.model.customer import (
+    Customer,
+    CustomerKind,
+    ExternalId,
+    Identifier,
+    NameOrder,
+    Organisation,
+    PersonName,
+    Role,
+    Strength,
+)
+from pycrm.model.evidence import Actor, ActorKind, EvidenceRef, Reason
+from pycrm.model.import_run import ImportRun, RowOutcome, RowStatus
+from pycrm.model.intent import ContactIntent, IntentKind
+from pycrm.model.interaction import Direction, Interaction, InteractionKind, Mode, Participant
+from pycrm.model.lifecycle import ALLOWED, Stage, StageChange
+from pycrm.model.money import Money, MoneyAt
+from pycrm.model.offer import Offer, OfferDecision, OfferKind
+from pycrm.model.order import Order, OrderLine, OrderStatus, Product, Refund, UnallocatedRefund
+from pycrm.model.predicate import AllOf, AnyOf, Not, Op, Where
+from pycrm.model.source import IdentityLink, SourceRecord
+from pycrm.model.time import Period
+
+
+def text(max_size=12):
+    """Any line a field takes: no blank one, no NUL, no lone surrogate."""
+    characters = st.characters(exclude_categories=("Cs",), exclude_characters="\x00")
+    return st.text(characters, min_size=1, max_size=max_size).filter(lambda value: value.strip())
+
+
+def _unfolded(at):
+    return at.replace(fold=0)
+
+
+codes = st.from_regex(r"[a-z][a-z0-9_]{0,8}(\.[a-z0-9]{1,5}){0,2}", fullmatch=True)
+ids = st.uuids()
+dates = st.dates()
+instants = st.datetimes(min_value=datetime(1, 1, 3), max_value=datetime(9999, 12, 29), timezones=st.just(UTC)).map(
+    _unfolded
+)
+days = st.datetimes(min_value=datetime(2020, 1, 1), max_value=datetime(2029, 12, 31), timezones=st.just(UTC)).map(
+    _unfolded
+)
+fractions = st.floats(0, 1)
+channels = st.one_of(st.sampled_from(Channel).map(str), st.just("other:fax"))
+currencies = st.sampled_from(["EUR", "USD", "JPY", "KWD"])
+decimals = st.decimals(allow_nan=False, allow_infinity=False, min_value=-(10**12), max_value=10**12, places=4)
+
+
+def maybe(strategy):
+    """None, or one of `strategy`."""
+    return st.none() | strategy
+
+
+def many(strategy, max_size=3):
+    """A short tuple of `strategy`."""
+    return st.lists(strategy, max_size=max_size).map(tuple)
+
+
+@st.composite
+def periods(draw):
+    start, end = sorted(draw(st.tuples(days, days)))
+    return Period(draw(maybe(st.just(start))), draw(maybe(st.just(end + timedelta(microseconds=1)))))
+
+
+def money(currency=currencies, amount=decimals):
+    """An exact amount."""
+    return st.builds(Money, amount, currency)
+
+
+def charge(currency):
+    """An amount of at least 0."""
+    return money(st.just(currency), st.decimals(0, 10**6, places=2))
+
+
+scalars = st.one_of(
+    st.none(),
+    text(),
+    st.just(""),
+    st.booleans(),
+    st.integers(),
+    st.sampled_from([2**53, -(2**53), 2**64, 10**30]),
+    st.floats(allow_nan=False, allow_infinity=False),
+    st.sampled_from([-0.0, 1e16, 1e22, 5e-324, 1.0]),
+    decimals,
+    st.sampled_from([Decimal("1E+3"), Decimal("-0"), Decimal("1.50")]),
+    dates,
+    instants,
+    ids,
+)
+values = st.recursive(
+    scalars,
+    lambda inner: many(inner) | st.dictionaries(text() | st.sampled_from(["$decimal", "$x"]), inner, max_size=3),
+    max_leaves=6,
+)
+custom = st.dictionaries(text(), values, max_size=3).map(CustomFields)
+unknown = st.dictionaries(codes.map(lambda code: "new_" + code.replace(".", "_")), scalars, max_size=2).map(
+    CustomFields
+)
+
+compared = st.one_of(
+    text(),
+    st.booleans(),
+    st.integers(),
+    st.floats(allow_nan=False, allow_infinity=False),
+    decimals,
+    dates,
+    instants,
+    ids,
+)
+wheres = st.one_of(
+    st.builds(Where, codes, st.sampled_from([Op.EQ, Op.NE, Op.LT, Op.LE, Op.GT, Op.GE, Op.CONTAINS]), compared),
+    st.builds(Where, codes, st.just(Op.IN), many(compared)),
+    st.builds(Where, codes, st.just(Op.IS_NULL), st.booleans()),
+)
+predicates = st.recursive(
+    wheres,
+    lambda inner: st.builds(AllOf, many(inner)) | st.builds(AnyOf, many(inner)) | st.builds(Not, inner),
+    max_leaves=5,
+)
+
+actors = st.builds(Actor, st.sampled_from(ActorKind), text())
+reasons = st.builds(Reason, codes, text())
+evidence_refs = st.builds(EvidenceRef, codes, ids, maybe(instants))
+custom_field_defs = st.one_of(
+    st.builds(
+        CustomFieldDef,
+        name=codes,
+        kind=st.sampled_from([kind for kind in FieldKind if kind is not FieldKind.CHOICE]),
+        label=maybe(text()),
+        required=st.booleans(),
+        sensitive=st.booleans(),
+    ),
+    st.builds(CustomFieldDef, name=codes, kind=st.just(FieldKind.CHOICE), choices=st.just(("a", "b"))),
+)
+money_at = st.builds(
+    lambda amount, at, rate: MoneyAt(money=amount, as_of=at, base_currency="CHF", rate=rate),
+    money(),
+    instants,
+    st.decimals("0.0001", 1000, places=4),
+)
+
+
+def _entity(**fields):
+    return {"id": ids, "version": st.integers(0, 2**31), "unknown": unknown, **fields}
+
+
+contact_points = st.builds(
+    ContactPoint,
+    kind=st.sampled_from(ContactKind),
+    raw=text(30) | st.sampled_from([" Ana@Example.COM ", "+34 600 111 222", "(02) 1234 5678"]),
+    label=maybe(text()),
+    primary=st.just(False),
+    verified_at=maybe(instants),
+    validity=st.sampled_from(Validity),
+    period=periods(),
+)
+person_names = st.builds(
+    PersonName,
+    full=maybe(text()),
+    given=text(),
+    middle=maybe(text()),
+    family=maybe(text()),
+    prefix=maybe(text()),
+    suffix=maybe(text()),
+    nickname=maybe(text()),
+    order=st.sampled_from(NameOrder),
+)
+organisations = st.builds(
+    Organisation,
+    name=text(),
+    legal_name=maybe(text()),
+    domains=many(st.sampled_from(["example.com", "tea.example"])),
+    industry=maybe(text()),
+    size_band=maybe(text()),
+    annual_revenue=maybe(money()),
+    parent_id=maybe(ids),
+    ideal_fit=maybe(st.booleans()),
+)
+identifiers = st.builds(
+    Identifier,
+    namespace=codes,
+    value=text(),
+    strength=st.sampled_from(Strength),
+    authority=maybe(text()),
+    verified=st.booleans(),
+    period=periods(),
+)
+external_ids = st.builds(ExternalId, codes, text())
+
+
+@st.composite
+def customers(draw):
+    is_person = draw(st.booleans())
+    points = draw(many(contact_points))
+    if points and draw(st.booleans()):
+        first = points[0]
+        points = (
+            ContactPoint(kind=first.kind, raw=first.raw, primary=True, period=first.period),
+            *points[1:],
+        )
+    return Customer(
+        **{name: draw(strategy) for name, strategy in _entity().items()},
+        kind=CustomerKind.PERSON if is_person else CustomerKind.ORGANISATION,
+        name=draw(person_names) if is_person else None,
+        organisation=None if is_person else draw(organisations),
+        roles=draw(st.frozensets(st.sampled_from(Role), min_size=1)),
+        contact_points=points,
+        identifiers=draw(many(identifiers)),
+        external_ids=draw(many(external_ids)),
+        birth_date=draw(maybe(dates)),
+        gender=draw(maybe(text())),
+        language=draw(maybe(st.just("es-ES"))),
+        zone=draw(maybe(st.sampled_from(["Europe/Madrid", "UTC", "America/New_York", "Asia/Kathmandu"]))),
+        country=draw(maybe(st.sampled_from(["ES", "NP"]))),
+        job_title=draw(maybe(text())),
+        department=draw(maybe(text())),
+        source=draw(maybe(text())),
+        owner_id=draw(maybe(ids)),
+        first_touch_at=draw(maybe(instants)),
+        identified_at=draw(maybe(instants)),
+        is_deceased=draw(st.booleans()),
+        tags=draw(st.frozensets(codes, max_size=3)),
+        custom=draw(custom),
+    )
+
+
+consent_entries = st.builds(
+    lambda captured, confirmed, **fields: ConsentEntry(
+        captured_at=captured, double_opt_in_at=None if confirmed is None else captured + confirmed, **fields
+    ),
+    days,
+    maybe(st.timedeltas(timedelta(0), timedelta(days=9))),
+    **_entity(
+        customer_id=ids,
+        purpose=codes,
+        channel=maybe(channels),
+        status=st.sampled_from(ConsentStatus),
+        legal_basis=st.sampled_from(LegalBasis),
+        capture_source=st.sampled_from(CaptureSource),
+        text_version=maybe(text()),
+        effective=periods(),
+        brand=maybe(codes),
+        evidence=maybe(text()),
+        actor=maybe(actors),
+    ),
+)
+permissions = st.builds(Permission, allowed=st.booleans(), reasons=st.tuples(reasons), entry_id=maybe(ids))
+interactions = st.builds(
+    lambda occurred, later, **fields: Interaction(occurred_at=occurred, recorded_at=occurred + later, **fields),
+    days,
+    st.timedeltas(timedelta(0), timedelta(days=99)),
+    **_entity(
+        customer_id=ids,
+        anonymous_id=maybe(text()),
+        participants=many(st.builds(Participant, party_id=ids, role=codes)),
+        kind=st.sampled_from(InteractionKind),
+        direction=st.sampled_from(Direction),
+        channel=channels,
+        mode=st.sampled_from(Mode),
+        assisted=st.booleans(),
+        subject=maybe(text()),
+        summary=maybe(text()),
+        outcome=maybe(text()),
+        duration=maybe(st.timedeltas(timedelta(0), timedelta.max)),
+        sentiment=maybe(st.floats(-1, 1)),
+        conversation_id=maybe(ids),
+        case_id=maybe(ids),
+        opportunity_id=maybe(ids),
+        campaign_id=maybe(ids),
+        order_id=maybe(ids),
+        idempotency_key=text(),
+        payload=custom,
+    ),
+)
+
+
+def order_lines(currency):
+    """A line whose discount is within its price."""
+    return st.builds(
+        lambda price, share, tax, cost, quantity, **fields: OrderLine(
+            unit_price=price,
+            quantity=quantity,
+            discount=None if share is None else (price * quantity * share),
+            tax=tax,
+            cost=cost,
+            **fields,
+        ),
+        charge(currency),
+        maybe(st.decimals(0, 1, places=2)),
+        maybe(charge(currency)),
+        maybe(charge(currency)),
+        st.decimals("0.001", 1000, places=3),
+        sku=text(),
+        description=maybe(text()),
+    )
+
+
+@st.composite
+def orders(draw):
+    currency = draw(currencies)
+    lines = draw(many(order_lines(currency)))
+    order = Order(
+        **{name: draw(strategy) for name, strategy in _entity().items()},
+        customer_id=draw(ids),
+        number=draw(text()),
+        placed_at=draw(instants),
+        currency=currency,
+        lines=lines,
+        status=draw(st.sampled_from(OrderStatus)),
+        channel=draw(maybe(channels)),
+        coupons=draw(many(text())),
+        promised_at=draw(maybe(instants)),
+        delivered_at=draw(maybe(instants)),
+        cart_id=draw(maybe(ids)),
+        custom=draw(custom),
+    )
+    share = draw(maybe(st.sampled_from([Decimal("0.25"), Decimal(1)])))
+    if share is None or not order.gross:
+        return order
+    line = draw(maybe(st.integers(0, len(lines) - 1)))
+    return order.refund(
+        Refund(
+            at=draw(instants),
+            amount=order.gross * share,
+            line=line,
+            quantity=draw(maybe(st.just(Decimal(1)))),
+            reason=draw(maybe(text())),
+        )
+    )
+
+
+products = currencies.flatmap(
+    lambda currency: st.builds(
+        Product,
+        **_entity(
+            sku=text(),
+            name=text(),
+            category=many(text()),
+            list_price=maybe(charge(currency)),
+            cost=maybe(charge(currency)),
+            active=periods(),
+            custom=custom,
+        ),
+    )
+)
+unallocated_refunds = st.builds(
+    UnallocatedRefund,
+    **_entity(
+        customer_id=ids,
+        key=text(),
+        at=instants,
+        amount=money(amount=st.decimals("0.01", 1000, places=2)),
+        sku=maybe(text()),
+        reason=maybe(text()),
+    ),
+)
+
+
+@st.composite
+def stage_changes(draw):
+    before = draw(maybe(st.sampled_from([stage for stage in Stage if stage is not Stage.ERASED])))
+    after = draw(st.sampled_from(Stage))
+    forced = after not in ALLOWED[before]
+    occurred = draw(days)
+    return StageChange(
+        **{name: draw(strategy) for name, strategy in _entity().items()},
+        customer_id=draw(ids),
+        from_stage=before,
+        to_stage=after,
+        occurred_at=occurred,
+        recorded_at=occurred + draw(st.timedeltas(timedelta(0), timedelta(days=9))),
+        reason=draw(codes),
+        evidence=draw(many(evidence_refs)),
+        policy_version=draw(text()),
+        actor=draw(actors if forced else maybe(actors)),
+        forced=forced,
+        note=draw(text() if forced else maybe(text())),
+    )
+
+
+@st.composite
+def assessments(draw):
+    currency = draw(currencies)
+    amount = money(st.just(currency))
+    since, as_of = sorted(draw(st.tuples(dates, dates)))
+    score = maybe(st.integers(1, 5))
+    return Assessment(
+        **{name: draw(strategy) for name, strategy in _entity().items()},
+        customer_id=draw(ids),
+        run=draw(text()),
+        as_of=as_of,
+        since=since,
+        orders=draw(st.integers(0, 99)),
+        historic_value=draw(amount),
+        expected_value=draw(maybe(amount)),
+        expected_low=draw(maybe(amount)),
+        expected_high=draw(maybe(amount)),
+        probability_alive=draw(maybe(fractions)),
+        recency_score=draw(score),
+        frequency_score=draw(score),
+        monetary_score=draw(score),
+        segment=draw(maybe(text())),
+        tier=draw(st.sampled_from(Tier)),
+        reasons=draw(many(reasons)),
+    )
+
+
+@st.composite
+def offers(draw):
+    kind = draw(st.sampled_from(OfferKind))
+    fallback = draw(st.booleans())
+    return Offer(
+        **{name: draw(strategy) for name, strategy in _entity().items()},
+        code=draw(codes),
+        name=draw(text()),
+        kind=kind,
+        percent=draw(st.decimals("0.01", 100, places=2)) if kind is OfferKind.PERCENT else None,
+        amount=draw(money(amount=st.decimals("0.01", 999, places=2))) if kind is OfferKind.AMOUNT else None,
+        skus=draw(many(text())),
+        eligible=None if fallback else draw(maybe(predicates)),
+        purpose=draw(codes),
+        period=draw(periods()),
+        priority=draw(st.integers(0, 9)),
+        fallback=fallback,
+    )
+
+
+offer_decisions = st.builds(
+    OfferDecision,
+    **_entity(
+        customer_id=ids,
+        run=text(),
+        as_of=dates,
+        decided_at=instants,
+        offer_id=maybe(ids),
+        sku=maybe(text()),
+        channel=maybe(channels),
+        fallback=st.booleans(),
+        reasons=st.tuples(reasons),
+    ),
+)
+contact_intents = st.builds(
+    ContactIntent,
+    **_entity(
+        customer_id=ids,
+        run=text(),
+        as_of=dates,
+        created_at=instants,
+        kind=st.sampled_from(IntentKind),
+        topic=codes,
+        text=text(),
+        channel=channels,
+        address=maybe(text()),
+        purpose=codes,
+        permission=st.builds(Permission, st.just(True), st.tuples(reasons), maybe(ids)),
+        reasons=many(reasons),
+    ),
+)
+source_records = st.builds(SourceRecord, **_entity(source=text(), key=text(), received_at=instants, fields=custom))
+identity_links = st.builds(
+    IdentityLink,
+    **_entity(record_id=ids, customer_id=ids, rule=codes, probability=fractions, decided_at=instants, reason=text()),
+)
+import_runs = st.builds(
+    lambda started, took, **fields: ImportRun(
+        started_at=started, finished_at=None if took is None else started + took, **fields
+    ),
+    days,
+    maybe(st.timedeltas(timedelta(0), timedelta(days=1))),
+    **_entity(
+        source=text(),
+        key=text(),
+        dry_run=st.booleans(),
+        counts=st.dictionaries(codes, st.integers(0, 99), max_size=2).map(CustomFields),
+        outcomes=many(
+            st.builds(RowOutcome, st.integers(0, 99), st.sampled_from(RowStatus), maybe(text()), maybe(text()))
+        ),
+    ),
+)
+
+ENTITIES = {
+    Assessment: assessments(),
+    ConsentEntry: consent_entries,
+    ContactIntent: contact_intents,
+    Customer: customers(),
+    IdentityLink: identity_links,
+    ImportRun: import_runs,
+    Interaction: interactions,
+    Offer: offers(),
+    OfferDecision: offer_decisions,
+    Order: orders(),
+    Product: products,
+    SourceRecord: source_records,
+    StageChange: stage_changes(),
+    UnallocatedRefund: unallocated_refunds,
+}
+"""A strategy for each entity."""
+
+VALUES = {
+    Actor: actors,
+    ContactPoint: contact_points,
+    CustomFieldDef: custom_field_defs,
+    EvidenceRef: evidence_refs,
+    ExternalId: external_ids,
+    Identifier: identifiers,
+    Money: money(),
+    MoneyAt: money_at,
+    OrderLine: currencies.flatmap(order_lines),
+    Organisation: organisations,
+    Participant: st.builds(Participant, party_id=ids, role=codes),
+    Period: periods(),
+    Permission: permissions,
+    PersonName: person_names,
+    Reason: reasons,
+    Refund: st.builds(Refund, at=instants, amount=money(amount=st.decimals("0.01", 99, places=2))),
+    RowOutcome: st.builds(RowOutcome, st.integers(0, 99), st.sampled_from(RowStatus)),
+}
+"""A strategy for each value that is part of one."""
