@@ -21,7 +21,7 @@ from pycrm.model.customer import (
     Strength,
 )
 from pycrm.model.evidence import Actor, ActorKind, EvidenceRef, Reason
-from pycrm.model.import_run import ImportRun, RowOutcome, RowStatus
+from pycrm.model.import_run import ImportOutcome, ImportRun, RowStatus
 from pycrm.model.intent import ContactIntent, IntentKind
 from pycrm.model.interaction import Direction, Interaction, InteractionKind, Mode, Participant
 from pycrm.model.lifecycle import ALLOWED, Stage, StageChange
@@ -485,7 +485,7 @@ import_runs = st.builds(
         dry_run=st.booleans(),
         counts=st.dictionaries(codes, st.integers(0, 99), max_size=2).map(CustomFields),
         outcomes=many(
-            st.builds(RowOutcome, st.integers(0, 99), st.sampled_from(RowStatus), maybe(text()), maybe(text()))
+            st.builds(ImportOutcome, st.integers(0, 99), st.sampled_from(RowStatus), maybe(text()), maybe(text()))
         ),
     ),
 )
@@ -525,6 +525,6 @@ VALUES = {
     PersonName: person_names,
     Reason: reasons,
     Refund: st.builds(Refund, at=instants, amount=money(amount=st.decimals("0.01", 99, places=2))),
-    RowOutcome: st.builds(RowOutcome, st.integers(0, 99), st.sampled_from(RowStatus)),
+    ImportOutcome: st.builds(ImportOutcome, st.integers(0, 99), st.sampled_from(RowStatus)),
 }
 """A strategy for each value that is part of one."""
