@@ -7,17 +7,30 @@ customers: S(t) = B(alpha, beta + w) / B(alpha, beta), with w = t (shifted beta 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from attrs import frozen
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import digamma, gammaln
 
-from pycrm.errors import InvalidDataError, NotEstimableError
+from pycrm.errors import InvalidDataError, InvalidValueError, NotEstimableError
 from pycrm.table import column, column_names, eager, numbers
 
-__all__ = ["Lives", "Survivors", "discounted_renewals", "likelihood", "log_survival", "periods", "read_lives"]
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = [
+    "Lives",
+    "Survivors",
+    "discounted_renewals",
+    "horizon_of",
+    "likelihood",
+    "log_survival",
+    "periods",
+    "read_lives",
+    "rows",
+]
 
 Floats: TypeAlias = NDArray[np.float64]
 Survivors: TypeAlias = Any
@@ -43,7 +56,7 @@ class Lives:
 
 def _collect(at: Floats, weight: Floats) -> tuple[Floats, Floats]:
     distinct, inverse = np.unique(at, return_inverse=True)
-    totals = np.bincount(inverse, weights=weight, minlength=distinct.size)
+    totals = np.bincount(inverse, weights=weight, minlength=distinct.size).astype(np.float64)
     return distinct[totals > 0.0], totals[totals > 0.0]
 
 
@@ -143,8 +156,15 @@ def periods(name: str, values: ArrayLike, minimum: int) -> Floats:
 def log_survival(alpha: ArrayLike, beta: ArrayLike, trials: Floats) -> Floats:
     """Return log B(alpha, beta + w) / B(alpha, beta)."""
     alpha, beta = np.asarray(alpha, dtype=np.float64), np.asarray(beta, dtype=np.float64)
-    found = gammaln(beta + trials) - gammaln(alpha + beta + trials) - gammaln(beta) + gammaln(alpha + beta)
-    return np.minimum(np.asarray(found, dtype=np.float64), 0.0)
+    alpha, beta, trials = np.broadcast_arrays(alpha, beta, trials)
+    found = np.asarray(gammaln(beta + trials) - gammaln(alpha + beta + trials))
+    # Far out two huge numbers would cancel: their ratio is a power, with an error of the order of centre^-4.
+    far = trials > 1e4 * (1.0 + alpha)
+    if far.any():
+        a, centre = alpha[far], trials[far] + beta[far] + (alpha[far] - 1.0) / 2.0
+        found = found.copy()
+        found[far] = -a * np.log(centre) + np.log1p(a * (a * a - 1.0) / (24.0 * centre * centre))
+    return np.asarray(np.minimum(found - gammaln(beta) + gammaln(alpha + beta), 0.0))
 
 
 def _slopes(alpha: float, beta: float, c: float, at: Floats) -> tuple[Floats, Floats]:
@@ -169,7 +189,7 @@ def likelihood(alpha: float, beta: float, c: float, lives: Lives) -> tuple[float
     return float(lives.lost @ lost + lives.kept @ kept), lost_slopes @ lives.lost + kept_slopes @ lives.kept
 
 
-def discounted_renewals(
+def discounted_renewals(  # noqa: PLR0917  # the parameters of the model, in their usual sequence
     alpha: float, beta: float, c: float, age: Floats, discount: float, horizon: float
 ) -> NDArray[np.float64]:
     """Return the sum over n = 1, 2, ... `horizon` of S(age + n) / S(age) * discount^n, term by term.
@@ -190,3 +210,28 @@ def discounted_renewals(
         if discount < 1.0 and np.all(terms[:, -1] * discount <= 1e-16 * (1.0 - discount) * total):
             break
     return np.asarray(total[inverse].reshape(age.shape))
+
+
+def horizon_of(horizon: float) -> float:
+    """Return a number of periods, at least 0, whole or infinite."""
+    if not (horizon >= 0.0 and (np.isinf(horizon) or horizon == np.rint(horizon))):
+        raise InvalidValueError("horizon", horizon, "give a whole number of periods of at least 0, or infinity")
+    return float(horizon)
+
+
+def rows(  # noqa: PLR0917  # the parameters of the model, in their usual sequence
+    random: np.random.Generator, n: int, watched: int, alpha: float, beta: float, c: float
+) -> pd.DataFrame:
+    """Draw `n` lives watched for `watched` renewals."""
+    import pandas as pd
+
+    for name, value in (("n", n), ("periods", watched)):
+        if value < 1 or value != np.rint(value):
+            raise InvalidValueError(name, value, "give a whole number of at least 1")
+    leaves = random.beta(alpha, beta, n)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        trials = np.log(random.uniform(size=n)) / np.log1p(-leaves)
+        life = np.ceil(np.where(np.isnan(trials), np.inf, trials) ** (1.0 / c))
+    life = np.maximum(life, 1.0)
+    churned = life <= watched
+    return pd.DataFrame({"duration": np.where(churned, life, watched).astype(np.int64), "churned": churned})

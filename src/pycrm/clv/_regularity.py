@@ -12,19 +12,50 @@ Arguments: k; `shape` = r + k x and `rate` = alpha + age, the Gamma of those sti
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import numpy as np
 from attrs import frozen
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy.special import betainc, betaln, digamma, expit, gammaln
 
-from pycrm.clv._history import Floats
+from pycrm.clv._history import Floats, lengths, read
 from pycrm.clv._quadrature import legendre
-from pycrm.clv._search import compress
+from pycrm.clv._search import compress, finished, maximise, total
 from pycrm.clv._series import discounted_steps
+from pycrm.clv.units import Unit
+from pycrm.errors import (
+    BoundaryWarning,
+    ConvergenceWarning,
+    InvalidDataError,
+    InvalidValueError,
+    MissingColumnError,
+    NotEstimableError,
+)
+from pycrm.fit import Fit
+from pycrm.table import Frame, column_names, numbers
 
-__all__ = ["States", "ahead", "discounted", "discounted_until", "draw", "likelihood", "odds_gone", "window"]
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = [
+    "States",
+    "ahead",
+    "counts",
+    "customers",
+    "discounted",
+    "discounted_until",
+    "draw",
+    "draw_stage",
+    "gaps_of",
+    "likelihood",
+    "odds_gone",
+    "regularity",
+    "search",
+    "window",
+]
 
 _TERMS = 1_000_000
 
@@ -44,7 +75,7 @@ def _log_sum(logs: Floats) -> Floats:
     return np.asarray(top + np.log(np.exp(logs - top).sum(axis=0)))
 
 
-def odds_gone(
+def odds_gone(  # noqa: PLR0917  # the parameters of the model, in their usual sequence
     k: int, modified: int, r: float, alpha: float, a: float, b: float, x: Floats, t_x: Floats, T: Floats
 ) -> Floats:
     """Return the log odds of having left, given the history; -inf for who cannot have left yet."""
@@ -55,7 +86,7 @@ def odds_gone(
     return np.where(may, np.log(a / before) + shape * np.log1p((T - t_x) / (alpha + t_x)) - there, -np.inf)
 
 
-def likelihood(
+def likelihood(  # noqa: PLR0917  # the parameters of the model, in their usual sequence
     k: int, modified: int, r: float, alpha: float, a: float, b: float, x: Floats, t_x: Floats, T: Floats
 ) -> tuple[Floats, Floats]:
     """Return log L of each row without its term in the gaps, and the derivatives in r, alpha, a and b as rows."""
@@ -90,9 +121,7 @@ def likelihood(
     slopes = np.stack(
         [
             digamma(shape) - digamma(r) + np.log(alpha) - long + (1.0 - gone) * in_shape + gone * (long - short),
-            r / alpha
-            - shape * ((1.0 - gone) / (alpha + T) + gone / (alpha + t_x))
-            + (1.0 - gone) * in_rate,
+            r / alpha - shape * ((1.0 - gone) / (alpha + T) + gone / (alpha + t_x)) + (1.0 - gone) * in_rate,
             whole - part + gone / a,
             digamma(stays) - part - digamma(b) + whole - np.where(may, gone / before, 0.0),
         ]
@@ -118,7 +147,8 @@ class States:
         spread = np.broadcast_arrays(shape, rate, silence, stays, *extra)
         rows = compress([np.ravel(part) for part in spread], inverse=True)
         assert rows.inverse is not None
-        return cls(*rows.columns[:4], rows.columns[4:], rows.inverse, spread[0].shape)
+        first, second, third, fourth, *others = rows.columns
+        return cls(first, second, third, fourth, tuple(others), rows.inverse, spread[0].shape)
 
     def back(self, found: Floats) -> Floats:
         """Return one value a row that was asked for."""
@@ -130,7 +160,6 @@ def _windows(
 ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64], Floats, Floats]]:
     """Yield, in pieces, the rows, the row within them of each term, its hidden events, and its probability."""
     shape, rate, silence = states.shape, states.rate, states.silence
-    z = length / (rate + length)
     mean = (shape + k) * length / rate
     spread = np.sqrt(mean * (1.0 + length / rate))
     high = np.ceil(mean + 10.0 * spread + 42.0 * (1.0 + length / rate)) + k
@@ -145,15 +174,15 @@ def _windows(
         first = np.cumsum(count) - count
         events = np.arange(row.size) - first[row] + low[rows][row]
         own = rows[row]
-        total = silence + length
+        span = silence + length
         with np.errstate(divide="ignore", invalid="ignore"):
             logs = (
                 gammaln(shape[own] + events)
                 - gammaln(events + 1.0)
-                + np.where(events > 0.0, events * np.log(total / (rate + length))[own], 0.0)
+                + np.where(events > 0.0, events * np.log(span / (rate + length))[own], 0.0)
                 - (gammaln(shape) + shape * np.log1p(length / rate) + norm)[own]
             )
-            later = np.where(total > 0.0, length / np.where(total > 0.0, total, 1.0), 0.0)[own]
+            later = np.where(span > 0.0, length / np.where(span > 0.0, span, 1.0), 0.0)[own]
         few = np.where(events >= k, betainc(np.maximum(events - k + 1.0, 1.0), float(k), later), 1.0)
         # Where nothing is silent, all hidden events lie ahead, and no time ahead leaves only the present stages.
         yield rows, row, events, np.exp(logs) * few
@@ -243,9 +272,9 @@ def discounted(k: int, a: float, discount: float, states: States) -> Floats:
     def inner(rows: slice, purchase_rate: Floats, stages: Floats) -> Floats:
         # From one hidden event to the next the discount is s on average; the first purchase is k - j of them away.
         s = purchase_rate / (purchase_rate + discount)
-        total = discounted_steps(a, np.broadcast_to(states.stays[rows], s.shape), s**k)
+        later = discounted_steps(a, np.broadcast_to(states.stays[rows], s.shape), s**k)
         first = sum(stages[j] * s ** (k - j) for j in range(k))
-        return np.asarray(first * total)
+        return np.asarray(first * later)
 
     return states.back(_over_rates(k, states, inner, discount))
 
@@ -256,11 +285,11 @@ def discounted_until(k: int, a: float, discount: float, states: States) -> Float
     node, share = legendre(64)
     rate = states.rate
     width = np.log1p(length / rate)
-    total = np.exp(-discount * length) * _expected(k, a, states, length)
+    found = np.exp(-discount * length) * _expected(k, a, states, length)
     for u, w in zip(node, share, strict=True):
         at = np.expm1(width * u) * rate
-        total += w * width * (at + rate) * discount * np.exp(-discount * at) * _expected(k, a, states, at)
-    return states.back(total)
+        found += w * width * (at + rate) * discount * np.exp(-discount * at) * _expected(k, a, states, at)
+    return states.back(found)
 
 
 def _expected(k: int, a: float, states: States, length: Floats) -> Floats:
@@ -270,7 +299,7 @@ def _expected(k: int, a: float, states: States, length: Floats) -> Floats:
     return ahead(k, a, inner)
 
 
-def draw(
+def draw(  # noqa: PLR0917  # the parameters of the model, in their usual sequence
     random: np.random.Generator, k: int, length: Floats, stage: NDArray[np.int64], rate: Floats, chance: Floats
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], Floats, NDArray[np.bool_]]:
     """Draw purchases in `length`, the hidden events in it, the time of the last purchase, and who is there after it."""
@@ -284,3 +313,149 @@ def draw(
     n = np.maximum(k * made - stage, 1)
     last = np.where(made > 0, length * random.beta(n, np.maximum(hidden - n, 0) + 1.0), 0.0)
     return made, hidden, last, possible < leaves
+
+
+def draw_stage(random: np.random.Generator, k: int, shape: Floats, silence: Floats, rate: Floats) -> NDArray[np.int64]:
+    """Draw the hidden events since the last purchase of customers who are still there."""
+    stages = np.exp(_stages(k, shape, silence, rate) - _log_sum(_stages(k, shape, silence, rate)))
+    passed = random.uniform(size=shape.shape) > np.cumsum(stages, axis=0)
+    return np.asarray(np.minimum(passed.sum(axis=0), k - 1), dtype=np.int64)
+
+
+def customers(  # noqa: PLR0917  # the parameters of the model, in their usual sequence
+    random: np.random.Generator, k: int, modified: int, span: Floats, r: float, alpha: float, a: float, b: float
+) -> pd.DataFrame:
+    """Draw a summary of new customers, `span` after their first purchase each."""
+    import pandas as pd
+
+    chance = random.beta(a, b, span.size)
+    stays = random.uniform(size=span.size) >= chance if modified else np.ones(span.size, dtype=bool)
+    none = np.zeros(span.size, dtype=np.int64)
+    made, _, last, there = draw(random, k, span, none, random.gamma(r, size=span.size) / alpha, chance)
+    made, last = np.where(stays, made, 0), np.where(stays, last, 0.0)
+    # Given the time of the last one, the gaps between purchases are its Dirichlet(k, ..., k) parts.
+    gaps = random.gamma(k, size=int(made.sum()))
+    owner = np.repeat(np.arange(span.size), made)
+    whole = np.bincount(owner, weights=gaps, minlength=span.size)
+    logs = np.log(gaps) - np.log(whole[owner]) + np.log(last[owner])
+    return pd.DataFrame(
+        {
+            "frequency": made,
+            "recency": last,
+            "age": span,
+            "log_gaps": np.bincount(owner, weights=logs, minlength=span.size),
+            "alive": there & stays,
+        }
+    )
+
+
+def regularity(instance: object, attribute: Any, value: Any) -> None:
+    """Refuse a regularity that is not 1, 2, ... (a validator of attrs)."""
+    name = f"{type(instance).__name__}.{attribute.name}"
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
+        raise InvalidValueError(name, value, "give a whole number of at least 1")
+
+
+def counts(name: str, values: ArrayLike) -> Floats:
+    """Return whole numbers of at least 0 as floats."""
+    found = lengths(name, values)
+    wrong = found != np.rint(found)
+    if wrong.any():
+        row = int(np.argmax(wrong.ravel()))
+        raise InvalidDataError(name, row, float(found.ravel()[row]), "give a whole number")
+    return found
+
+
+def gaps_of(x: Floats, t_x: Floats, log_gaps: ArrayLike) -> Floats:
+    """Return the sums of the logs of the gaps, where they can belong to x purchases until t_x.
+
+    Raises
+    ------
+    InvalidDataError
+        Naming the first row whose gaps, were they equal even, would not add up to so much.
+    """
+    try:
+        gaps = np.broadcast_to(np.asarray(log_gaps, dtype=np.float64), x.shape)
+    except (TypeError, ValueError):
+        raise InvalidDataError("log_gaps", None, log_gaps, "give one number a history") from None
+    with np.errstate(divide="ignore", invalid="ignore"):
+        most = np.where(x > 0.0, x * np.log(t_x / x), 0.0)
+    wrong = ~np.isfinite(gaps) | (gaps > most + 1e-6 * (1.0 + x)) | ((x == 0.0) & (gaps != 0.0))
+    wrong &= (np.ndim(log_gaps) > 0) | (gaps != 0.0)
+    if wrong.any():
+        row = int(np.argmax(wrong.ravel()))
+        fix = "it is the sum of log(gap) between purchases, in the unit of recency: purchase_summary(..., gaps=True)"
+        raise InvalidDataError("log_gaps", row, float(gaps.ravel()[row]), fix)
+    return gaps
+
+
+class _Model(Protocol):
+    """What has the parameters of a regularity model."""
+
+    def __init__(self, *, r: float, alpha: float, a: float, b: float, k: int, unit: Unit | None) -> None: ...
+
+
+M = TypeVar("M", bound=_Model)
+
+
+def search(
+    make: type[M],
+    summary: Frame,
+    *,
+    modified: int,
+    k: int | None,
+    largest_k: int,
+    penalty: float,
+    unit: Unit | None,
+    name: str,
+) -> Fit[M]:
+    """Fit for one k, or for 1, 2, ... until two in a row fit worse than the best."""
+    for field, value in (("k", k), ("largest_k", largest_k)):
+        if value is not None and (isinstance(value, bool) or value < 1 or value != np.rint(value)):
+            raise InvalidValueError(field, value, "give a whole number of at least 1")
+    data = read(summary, unit=unit)
+    names = column_names(summary)
+    if k == 1 and "log_gaps" not in names:
+        gaps = np.zeros(data.frequency.shape)
+    elif "log_gaps" not in names:
+        raise MissingColumnError("log_gaps", names, "make it with purchase_summary(..., gaps=True)")
+    else:
+        gaps = gaps_of(data.frequency, data.recency, numbers(summary, "log_gaps"))
+    if not data.frequency.any():
+        raise NotEstimableError(name, "nobody bought again; it needs repeat purchases", "r")
+    rows = compress([data.frequency, data.recency, data.age], data.weight)
+    weight = float(rows.weight.sum())
+    constant = float(gaps.sum() if data.weight is None else total(data.weight, gaps))
+    x, t_x, T = rows.columns
+
+    def of(k: int) -> Fit[M]:
+        def value(parameters: Floats) -> tuple[float, Floats]:
+            r, alpha, a, b = (float(parameter) for parameter in parameters)
+            found, slopes = likelihood(k, modified, r, alpha, a, b, x, t_x, T)
+            sums = np.array([total(rows.weight, slope) for slope in slopes])
+            return total(rows.weight, found) + (k - 1) * constant, sums
+
+        begin = max(total(rows.weight, T) / weight / 4.0, 1e-6)
+        start = {"r": 1.0, "alpha": begin / k, "a": 1.0, "b": 2.0}
+        optimum = maximise(value, start, weight=weight, penalty=penalty, model=f"{name} (k = {k})", quiet=True)
+        r, alpha, a, b = (float(parameter) for parameter in optimum.estimates)
+        return finished(make(r=r, alpha=alpha, a=a, b=b, k=k, unit=data.unit), optimum, weight)
+
+    if k is not None:
+        return _warned(of(int(k)))
+    tried = [of(1)]
+    best = 0
+    while len(tried) < largest_k and len(tried) - 1 - best < 2:
+        tried.append(of(len(tried) + 1))
+        if tried[-1].log_likelihood > tried[best].log_likelihood:
+            best = len(tried) - 1
+    found = tried[best]
+    listed = ", ".join(f"{i + 1}: {fit.log_likelihood:.2f}" for i, fit in enumerate(tried))
+    return _warned(found).evolve(notes=(*found.notes, f"log-likelihood by k: {listed}"))
+
+
+def _warned(fit: Fit[M]) -> Fit[M]:
+    for note in fit.notes:
+        kind = ConvergenceWarning if "did not converge" in note else BoundaryWarning
+        warnings.warn(note, kind, stacklevel=4)
+    return fit

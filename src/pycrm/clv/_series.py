@@ -6,6 +6,8 @@ B(a, b + i) / B(a, b); discounted by `z` a step, the sum over all steps is 2F1(1
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import digamma, gammaln, hyp2f1
@@ -63,7 +65,7 @@ def _by_quadrature(a: NDArray[np.float64], b: NDArray[np.float64], z: NDArray[np
     # Both integrals share the unnormalised density: B(a, b) itself loses five digits at b = 1e4.
     peak = a * np.log(a / (a + b)) + b * np.log(b / (a + b))
     mass, total = np.zeros_like(peak), np.zeros_like(peak)
-    for start, end in zip(edges[:-1], edges[1:], strict=True):
+    for start, end in pairwise(edges):
         middle = low + (high - low) * (start + end) / 2.0
         half = (high - low) * (end - start) / 2.0
         u = middle[..., None] + half[..., None] * _NODES
