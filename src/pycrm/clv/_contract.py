@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 from attrs import frozen
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import digamma, gammaln
+from scipy.special import digamma
 
+from pycrm.clv._series import log_rise
 from pycrm.errors import InvalidDataError, InvalidValueError, NotEstimableError
 from pycrm.table import column, column_names, eager, numbers
 
@@ -155,16 +156,8 @@ def periods(name: str, values: ArrayLike, minimum: int) -> Floats:
 
 def log_survival(alpha: ArrayLike, beta: ArrayLike, trials: Floats) -> Floats:
     """Return log B(alpha, beta + w) / B(alpha, beta)."""
-    alpha, beta = np.asarray(alpha, dtype=np.float64), np.asarray(beta, dtype=np.float64)
-    alpha, beta, trials = np.broadcast_arrays(alpha, beta, trials)
-    found = np.asarray(gammaln(beta + trials) - gammaln(alpha + beta + trials))
-    # Far out two huge numbers would cancel: their ratio is a power, with an error of the order of centre^-4.
-    far = trials > 1e4 * (1.0 + alpha)
-    if far.any():
-        a, centre = alpha[far], trials[far] + beta[far] + (alpha[far] - 1.0) / 2.0
-        found = found.copy()
-        found[far] = -a * np.log(centre) + np.log1p(a * (a * a - 1.0) / (24.0 * centre * centre))
-    return np.asarray(np.minimum(found - gammaln(beta) + gammaln(alpha + beta), 0.0))
+    beta = np.asarray(beta, dtype=np.float64)
+    return np.asarray(np.minimum(log_rise(beta, alpha) - log_rise(beta + trials, alpha), 0.0))
 
 
 def _slopes(alpha: float, beta: float, c: float, at: Floats) -> tuple[Floats, Floats]:

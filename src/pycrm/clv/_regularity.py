@@ -449,9 +449,7 @@ def search(
         tried.append(of(len(tried) + 1))
         if tried[-1].log_likelihood > tried[best].log_likelihood:
             best = len(tried) - 1
-    found = tried[best]
-    listed = ", ".join(f"{i + 1}: {fit.log_likelihood:.2f}" for i, fit in enumerate(tried))
-    return _warned(found).evolve(notes=(*found.notes, f"log-likelihood by k: {listed}"))
+    return _warned(tried[best])
 
 
 def _warned(fit: Fit[M]) -> Fit[M]:

@@ -12,11 +12,25 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import digamma, gammaln, hyp2f1
 
-__all__ = ["discounted_steps", "steps"]
+__all__ = ["discounted_steps", "log_rise", "steps"]
 
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(16)
 _FEW, _SHARES = np.polynomial.legendre.leggauss(12)
 _SAFE_SHAPE = 200.0  # beyond it scipy's 2F1 returns NaN near z = 1
+
+
+def log_rise(z: ArrayLike, a: ArrayLike) -> NDArray[np.float64]:
+    """Return log Gamma(z + a) - log Gamma(z), without the cancellation of two huge numbers where z is large."""
+    z, a = np.broadcast_arrays(np.asarray(z, dtype=np.float64), np.asarray(a, dtype=np.float64))
+    large = np.maximum(z, 16.0)
+    stirling = (large - 0.5) * np.log1p(a / large) + a * (np.log(large + a) - 1.0) + _rest(large + a) - _rest(large)
+    return np.where(z >= 16.0, stirling, gammaln(z + a) - gammaln(z))
+
+
+def _rest(z: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return what Stirling's formula leaves of log Gamma, for z of 16 and more."""
+    inverse = 1.0 / (z * z)
+    return (1 / 12 - inverse * (1 / 360 - inverse * (1 / 1260 - inverse * (1 / 1680 - inverse / 1188)))) / z
 
 
 def steps(a: float, b: ArrayLike, m: ArrayLike) -> NDArray[np.float64]:
@@ -31,7 +45,7 @@ def steps(a: float, b: ArrayLike, m: ArrayLike) -> NDArray[np.float64]:
     slope[smooth] = (digamma(end[smooth][..., None] + u) - digamma(start[smooth][..., None] + u)) @ (_SHARES / 2.0)
     low, high = start[~smooth], end[~smooth]
     if low.size:
-        slope[~smooth] = (gammaln(high + g) - gammaln(high) - gammaln(low + g) + gammaln(low)) / g
+        slope[~smooth] = (log_rise(high, g) - log_rise(low, g)) / g
     drop = g * slope
     share = np.where(drop == 0.0, 1.0, -np.expm1(-drop) / np.where(drop == 0.0, 1.0, drop))
     # B(a, b + 1) / B(a - 1, b + 1) = (a - 1) / (a + b), and B(a, b + 1) = b / (a + b) B(a, b).

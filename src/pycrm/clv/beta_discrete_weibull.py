@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 from attrs import field, frozen
@@ -50,6 +51,8 @@ class BetaDiscreteWeibull:
     >>> BetaDiscreteWeibull.fit(survivors, unit="year").model.survival([8, 12]).round(3)
     array([0.468, 0.404])
     """
+
+    NESTS: ClassVar[Mapping[str, str]] = {"ShiftedBetaGeo": "interior"}
 
     alpha: float = field(validator=positive)
     beta: float = field(validator=positive)

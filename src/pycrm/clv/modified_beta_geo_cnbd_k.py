@@ -89,7 +89,7 @@ class ModifiedBetaGeoCNBDk:
         Returns
         -------
         Fit of ModifiedBetaGeoCNBDk
-            Standard errors take `k` as known; the notes tell the likelihood of each k tried.
+            Standard errors take `k` as known, and so do the criteria; fit each `k` of interest to see how much they differ.
 
         Raises
         ------
