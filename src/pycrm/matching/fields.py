@@ -1,0 +1,384 @@
+"""What the columns of a table hold, read into integer codes of match keys.
+
+A column becomes its distinct keys (a `Vocabulary`) and one code a row; everything after works on codes and meets a string
+once a distinct value. A multi-valued cell (a list of e-mails) becomes a row of codes.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Literal, TypeAlias, get_args
+
+import numpy as np
+import pandas as pd
+from attrs import field, frozen
+from numpy.typing import NDArray
+
+from pycrm import normalise
+from pycrm.errors import InvalidDataError, InvalidValueError
+from pycrm.table import Frame, column, eager
+
+__all__ = ["Column", "Kind", "Records", "Vocabulary", "keys_of", "read_records"]
+
+Kind: TypeAlias = Literal[
+    "given_name",
+    "surname",
+    "full_name",
+    "date",
+    "email",
+    "phone",
+    "postcode",
+    "city",
+    "address",
+    "identifier",
+    "text",
+    "number",
+]
+"""What a field holds: it decides the match key, the levels of agreement and the blocks."""
+
+KINDS: tuple[str, ...] = get_args(Kind)
+MOST_VALUES = 16  # of one multi-valued cell; a record with more is a list of people, not a person
+
+_PLAIN_EMAIL = re.compile(
+    r"(?![^@]*@(?:gmail|googlemail)\.com$)[a-z0-9._-]{1,64}@(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9]{2,24}"
+)
+_PUNCTUATION = str.maketrans({chr(c): " " for c in range(128) if not chr(c).isalnum() and chr(c) not in "\n'`"} | {"'": "", "`": ""})
+_NO_DIGIT = re.compile(r"[^0-9]+")
+_PLACEHOLDER_KINDS: dict[str, normalise.PlaceholderKind] = {
+    "given_name": "name", "surname": "name", "full_name": "name", "date": "date", "email": "email", "phone": "phone",
+    "postcode": "postcode", "identifier": "identifier",
+}  # fmt: skip
+
+
+def _email(text: str) -> str | None:
+    key = normalise.email_key(text)
+    return None if key is None or normalise.is_placeholder(key, "email") else key
+
+
+def _phone(text: str) -> str | None:
+    """The last nine digits: the same with and without country code or trunk zero."""
+    digits = _NO_DIGIT.sub("", re.sub(r"(?i)\s*(?:ext\.?|x|#)\s*\d+\s*$", "", text))
+    return None if len(digits) < 6 or normalise.is_placeholder(digits, "phone") else digits[-9:]
+
+
+def _date(text: str) -> str | None:
+    """A calendar date, or eight digits that are none: a typing error in a date is still evidence."""
+    key = normalise.date_key(text)
+    if key is not None:
+        return None if normalise.is_placeholder(key, "date") else key.replace("-", "")
+    digits = _NO_DIGIT.sub("", text[:32])
+    return digits if len(digits) == 8 and len(set(digits)) > 1 else None
+
+
+def _name(text: str) -> str | None:
+    return None if normalise.is_placeholder(text, "name") else normalise.name_key(text)
+
+
+def _identifier(text: str) -> str | None:
+    key = normalise.fold(text)
+    if key is None or normalise.is_placeholder(key, "identifier"):
+        return None
+    return key.replace(" ", "")
+
+
+def _postcode(text: str) -> str | None:
+    key = normalise.postcode_key(text)
+    return None if key is None or normalise.is_placeholder(key, "postcode") else key
+
+
+def _number(text: str) -> str | None:
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    return repr(value) if math.isfinite(value) else None
+
+
+_KEYS: dict[str, Callable[[str], str | None]] = {
+    "given_name": _name,
+    "surname": _name,
+    "full_name": _name,
+    "date": _date,
+    "email": _email,
+    "phone": _phone,
+    "postcode": _postcode,
+    "city": normalise.fold,
+    "address": normalise.address_key,
+    "identifier": _identifier,
+    "text": normalise.fold,
+    "number": _number,
+}
+
+
+def keys_of(kind: str, values: Sequence[str]) -> list[str | None]:
+    """Return the match key of each of many distinct values; None where there is none, or a placeholder.
+
+    The same as one by one. Plain e-mails, phones and ASCII text take a short way: they are treated in one string.
+
+    Examples
+    --------
+    >>> keys_of("email", ["Ana@Example.com", "test@x.com", "a.b+c@gmail.com"])
+    ['ana@example.com', None, 'ab@gmail.com']
+    """
+    one = _KEYS[kind]
+    if len(values) < 64 or kind not in {"email", "phone", "text", "city", "address"}:
+        return [one(value) for value in values]
+    joined = "\n".join(values)
+    if not joined.isascii() or joined.count("\n") != len(values) - 1 or max(map(len, values)) > 200:
+        half = len(values) // 2
+        return keys_of(kind, values[:half]) + keys_of(kind, values[half:])
+    if kind == "email":
+        plain = _PLAIN_EMAIL.fullmatch
+        placeholder = normalise.is_placeholder
+        return [
+            (None if placeholder(low, "email") else low) if plain(low) else one(low) for low in joined.lower().split("\n")
+        ]
+    if kind == "phone":
+        squeezed = joined.translate(str.maketrans("", "", " -.()/+")).split("\n")
+        return [
+            digits[-9:] if _is_plain_phone(digits) else one(text)
+            for digits, text in zip(squeezed, values, strict=True)
+        ]
+    folded = joined.lower().translate(_PUNCTUATION).split("\n")
+    if kind == "address":
+        return [normalise.address_key(text) for text in folded]
+    return [" ".join(text.split()) or None for text in folded]
+
+
+def _is_plain_phone(digits: str) -> bool:
+    """Whether eight digits or more can be told to be no placeholder at a glance: not few figures, no counting."""
+    return (
+        len(digits) > 7
+        and digits.isdecimal()
+        and len(set(digits[-8:])) > 3
+        and not any(run in digits for run in ("3456", "6543", "8901", "1098"))
+    )
+
+
+@frozen(eq=False)
+class Vocabulary:
+    """The distinct keys of a column, and what is compared of them beside the text."""
+
+    kind: str
+    keys: NDArray[np.object_]
+    _features: dict[str, NDArray[Any]] = field(factory=dict, repr=False)
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+    def feature(self, name: str) -> NDArray[Any]:
+        """Return one value a key, made on first use: `tokens`, `words`, `short`, `initial`, `digits`, `values`."""
+        found = self._features.get(name)
+        if found is None:
+            found = self._features[name] = _FEATURES[name](self.keys.tolist(), self.kind)
+        return found
+
+    @classmethod
+    def of(cls, kind: str, keys: Sequence[str]) -> Vocabulary:
+        """Return the vocabulary of `keys`, which are distinct."""
+        held = np.empty(len(keys), dtype=object)
+        held[:] = keys
+        return cls(kind, held)
+
+
+def _hashes(texts: Iterable[str]) -> NDArray[np.int64]:
+    return np.array([hash(text) for text in texts], dtype=np.int64)
+
+
+def _tokens(keys: list[str], _: str) -> NDArray[np.int64]:
+    """Hashes of the first four words, 0 where there is none."""
+    made = np.zeros((len(keys), 4), dtype=np.int64)
+    for row, key in enumerate(keys):
+        for place, word in enumerate(key.split(" ", 4)[:4]):
+            made[row, place] = hash(word) or 1
+    return made
+
+
+def _words(keys: list[str], _: str) -> NDArray[np.int64]:
+    """How many words a key has, four at most."""
+    return np.fromiter((min(key.count(" ") + 1, 4) for key in keys), np.int64, len(keys))
+
+
+def _short(keys: list[str], kind: str) -> NDArray[np.int64]:
+    """Hash of the part that may agree where the whole does not: full given name, local part, outward postcode."""
+    if kind == "email":
+        return np.fromiter((hash(key.partition("@")[0]) for key in keys), np.int64, len(keys))
+    if kind == "postcode":
+        return np.fromiter((hash(key[: max(2, (len(key) + 1) // 2)]) for key in keys), np.int64, len(keys))
+    return np.fromiter((hash(normalise.given_name_key(key)) for key in keys), np.int64, len(keys))
+
+
+def _digits(keys: list[str], _: str) -> NDArray[np.int8]:
+    if not keys:
+        return np.empty((0, 8), dtype=np.int8)
+    return np.frombuffer("".join(keys).encode(), dtype=np.int8).reshape(len(keys), 8)
+
+
+def _initial(keys: list[str], _: str) -> NDArray[np.int64]:
+    """The first letter's code, negative where the key is that letter only."""
+    return np.fromiter((-ord(key) if len(key) == 1 else ord(key[0]) for key in keys), np.int64, len(keys))
+
+
+_FEATURES: dict[str, Callable[[list[str], str], NDArray[Any]]] = {
+    "tokens": _tokens,
+    "words": _words,
+    "short": _short,
+    "first": lambda keys, _: _hashes(key.split(" ", 1)[0] for key in keys),
+    "last": lambda keys, _: _hashes(key.rsplit(" ", 1)[-1] for key in keys),
+    "digits": _digits,
+    "initial": _initial,
+    "values": lambda keys, _: np.array([float(key) for key in keys], dtype=float),
+}
+
+
+@frozen(eq=False)
+class Column:
+    """One field of all records: codes into a vocabulary, -1 where missing; two-dimensional where cells hold several values."""
+
+    name: str
+    kind: str
+    codes: NDArray[np.int32]
+    vocabulary: Vocabulary
+
+    @property
+    def first(self) -> NDArray[np.int32]:
+        """The code of the first value of each record."""
+        return self.codes if self.codes.ndim == 1 else self.codes[:, 0]
+
+    def take(self, rows: NDArray[np.int64]) -> Column:
+        """Return the column of some records."""
+        return Column(self.name, self.kind, self.codes[rows], self.vocabulary)
+
+
+@frozen(eq=False)
+class Records:
+    """A table read for matching, in an order that does not depend on the order of its rows."""
+
+    ids: NDArray[Any]
+    columns: tuple[Column, ...]
+    like: Any = field(repr=False)
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+def read_records(frame: Frame, id: str, fields: Mapping[str, str]) -> Records:
+    """Return the records of `frame`, sorted by the hash of their id.
+
+    Raises
+    ------
+    InvalidValueError
+        If there are no fields, or a kind is unknown.
+    InvalidDataError
+        Naming the row whose id is missing or repeated, or whose value is neither text, number nor date.
+    """
+    if not isinstance(fields, Mapping) or not fields:
+        raise InvalidValueError("fields", fields, "give at least one column with its kind, as in {'email': 'email'}")
+    for name, kind in fields.items():
+        if kind not in KINDS:
+            raise InvalidValueError(f"fields[{name!r}]", kind, f"use one of {', '.join(KINDS)}")
+        if name == id:
+            raise InvalidValueError("fields", name, "the id tells records apart and cannot be compared; leave it out")
+    table = eager(frame)
+    ids = column(table, id)
+    _check_ids(ids, id)
+    order = canonical_order(ids)
+    columns = tuple(_read(table, name, kind, order) for name, kind in fields.items())
+    return Records(ids[order], columns, table.to_native() if hasattr(table, "to_native") else frame)
+
+
+def canonical_order(ids: NDArray[Any]) -> NDArray[np.int64]:
+    """Return the order of `ids` by a hash that is the same in every process, ties (none in practice) by their text."""
+    if ids.dtype.kind in "iu":
+        return np.argsort(ids, kind="stable").astype(np.int64)
+    hashed = pd.util.hash_array(np.array([str(value) for value in ids.tolist()], dtype=object), categorize=False)
+    return np.argsort(hashed, kind="stable").astype(np.int64)
+
+
+def _check_ids(ids: NDArray[Any], name: str) -> None:
+    missing = pd.isna(ids) if ids.ndim == 1 else np.ones(len(ids), dtype=bool)
+    if np.any(missing):
+        raise InvalidDataError(name, int(np.argmax(missing)), None, "every record needs an id")
+    try:
+        repeated = np.asarray(pd.Series(ids).duplicated())
+    except TypeError:
+        raise InvalidDataError(name, None, ids.dtype, "ids are numbers or text") from None
+    if repeated.any():
+        row = int(np.argmax(repeated))
+        raise InvalidDataError(name, row, ids[row], "ids must be unique; number the rows, or drop exact repeats first")
+
+
+def _read(table: Any, name: str, kind: str, order: NDArray[np.int64]) -> Column:
+    native = table[name].to_native() if name in table.columns else column(table, name)
+    values = native if isinstance(native, pd.Series) else np.asarray(table[name].to_numpy())
+    try:
+        codes, uniques = pd.factorize(values)
+        several = any(isinstance(value, tuple | frozenset) for value in uniques[:1000])
+    except TypeError:
+        several = True
+    if several:
+        return _read_several(np.asarray(values, dtype=object), name, kind, order)
+    texts = [_written(value, name, np.asarray(codes), code) for code, value in enumerate(np.asarray(uniques, dtype=object))]
+    if kind == "email" and any(";" in text for text in texts):
+        return _read_several(np.asarray(values, dtype=object), name, kind, order)
+    codes = np.asarray(codes)[order]
+    there = codes >= 0
+    recoded = np.full(len(codes), -1, dtype=np.int64)
+    recoded[there], kept = pd.factorize(codes[there])
+    key_codes, keys = _coded(kind, [texts[code] for code in kept.tolist()])
+    full = np.append(key_codes, -1).astype(np.int32)
+    return Column(name, kind, full[recoded], Vocabulary.of(kind, keys))
+
+
+def _read_several(values: NDArray[np.object_], name: str, kind: str, order: NDArray[np.int64]) -> Column:
+    cells = [_cell(values[row], name, row, kind) for row in order.tolist()]
+    width = max(map(len, cells), default=1) or 1
+    texts: dict[str, int] = {}
+    raw = np.full((len(cells), width), -1, dtype=np.int64)
+    for row, cell in enumerate(cells):
+        for place, text in enumerate(cell):
+            raw[row, place] = texts.setdefault(text, len(texts))
+    key_codes, keys = _coded(kind, list(texts))
+    codes = np.append(key_codes, -1).astype(np.int32)[raw]
+    codes = -np.sort(-codes, axis=1)  # what is missing last, so that the first slot is filled where any is
+    return Column(name, kind, codes if width > 1 else codes[:, 0], Vocabulary.of(kind, keys))
+
+
+def _cell(value: Any, name: str, row: int, kind: str) -> list[str]:
+    if isinstance(value, list | tuple | set | frozenset | np.ndarray):
+        several = sorted(value, key=str) if isinstance(value, set | frozenset) else list(value)
+    elif isinstance(value, str):
+        several = value.split(";") if kind == "email" else [value]
+    else:
+        several = [value]
+    texts = [_written(one, name, None, row) for one in several if not (one is None or (np.isscalar(one) and pd.isna(one)))]
+    if len(texts) > MOST_VALUES:
+        raise InvalidDataError(name, row, f"{len(texts)} values", f"a record may hold at most {MOST_VALUES}")
+    return texts
+
+
+def _coded(kind: str, texts: list[str]) -> tuple[NDArray[np.int64], list[str]]:
+    keys = keys_of(kind, texts)
+    codes, uniques = pd.factorize(np.array(keys, dtype=object)) if keys else (np.empty(0, np.int64), np.empty(0, object))
+    return codes.astype(np.int64), uniques.tolist()
+
+
+def _written(value: Any, name: str, codes: NDArray[Any] | None, code: int) -> str:
+    """`value` as text; `code` finds its first row where it is refused."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool | np.bool_ | int | np.integer):
+        return str(value)
+    if isinstance(value, float | np.floating):
+        return str(int(value)) if float(value).is_integer() else repr(float(value))
+    if isinstance(value, np.datetime64):
+        return str(value.astype("datetime64[D]"))
+    if isinstance(value, dt.date):
+        return value.isoformat()[:10]
+    if type(value).__name__ == "Decimal":
+        return str(value)
+    row = int(np.argmax(codes == code)) if codes is not None else code
+    raise InvalidDataError(name, row, value, "give text, a number, a date, or a list of them")
