@@ -248,8 +248,8 @@ def _customers(
 
 def _now(as_of: dt.date) -> tuple[int, int]:
     """`as_of` as days or, if it has a time of day, as microseconds; and how many of these make a day."""
-    # pandas' NaT calls itself a datetime, but has no text of one.
-    if not isinstance(as_of, dt.date) or str(as_of) == "NaT":
+    given: Any = as_of
+    if not isinstance(given, dt.date) or given != given:  # noqa: PLR0124  # NaT calls itself a datetime, unlike itself
         raise InvalidValueError("as_of", as_of, "give a date, or a naive local datetime")
     if getattr(as_of, "tzinfo", None) is not None:
         raise InvalidValueError("as_of", as_of, "convert it to local time and drop the zone, as in the column of times")
