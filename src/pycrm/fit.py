@@ -154,7 +154,10 @@ class Fit(Generic[M]):
 
     @property
     def parameters(self) -> Mapping[str, float]:
-        """The estimates by name."""
+        """The estimates by name: what the model itself calls its `parameters`, else its fields of these names."""
+        own: Mapping[str, float] | None = getattr(self.model, "parameters", None)
+        if own is not None:
+            return own
         found: dict[str, float] = {}
         for name in self.names:
             heads, key = _targets(name)
