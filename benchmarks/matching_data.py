@@ -8,7 +8,7 @@ import sys
 import numpy as np
 import pandas as pd
 
-SYLLABLES = "ba be bi bo ca ce co da de di do fa fe fi ga go la le li lo lu ma me mi mo na ne ni no pa pe ra re ri ro sa se so ta te ti to va ve vi za".split()
+SYLLABLES = ["ba", "be", "bi", "bo", "ca", "ce", "co", "da", "de", "di", "do", "fa", "fe", "fi", "ga", "go", "la", "le", "li", "lo", "lu", "ma", "me", "mi", "mo", "na", "ne", "ni", "no", "pa", "pe", "ra", "re", "ri", "ro", "sa", "se", "so", "ta", "te", "ti", "to", "va", "ve", "vi", "za"]
 
 
 def words(rng, count, lowest, highest):

@@ -182,7 +182,7 @@ def likelihood(alpha: float, beta: float, c: float, lives: Lives) -> tuple[float
     return float(lives.lost @ lost + lives.kept @ kept), lost_slopes @ lives.lost + kept_slopes @ lives.kept
 
 
-def discounted_renewals(  # noqa: PLR0917  # the parameters of the model, in their usual sequence
+def discounted_renewals(  # the parameters of the model, in their usual sequence
     alpha: float, beta: float, c: float, age: Floats, discount: float, horizon: float
 ) -> NDArray[np.float64]:
     """Return the sum over n = 1, 2, ... `horizon` of S(age + n) / S(age) * discount^n, term by term.
@@ -212,7 +212,7 @@ def horizon_of(horizon: float) -> float:
     return float(horizon)
 
 
-def rows(  # noqa: PLR0917  # the parameters of the model, in their usual sequence
+def rows(  # the parameters of the model, in their usual sequence
     random: np.random.Generator, n: int, watched: int, alpha: float, beta: float, c: float
 ) -> pd.DataFrame:
     """Draw `n` lives watched for `watched` renewals."""

@@ -75,7 +75,7 @@ def _log_sum(logs: Floats) -> Floats:
     return np.asarray(top + np.log(np.exp(logs - top).sum(axis=0)))
 
 
-def odds_gone(  # noqa: PLR0917  # the parameters of the model, in their usual sequence
+def odds_gone(  # the parameters of the model, in their usual sequence
     k: int, modified: int, r: float, alpha: float, a: float, b: float, x: Floats, t_x: Floats, T: Floats
 ) -> Floats:
     """Return the log odds of having left, given the history; -inf for who cannot have left yet."""
@@ -86,7 +86,7 @@ def odds_gone(  # noqa: PLR0917  # the parameters of the model, in their usual s
     return np.where(may, np.log(a / before) + shape * np.log1p((T - t_x) / (alpha + t_x)) - there, -np.inf)
 
 
-def likelihood(  # noqa: PLR0917  # the parameters of the model, in their usual sequence
+def likelihood(  # the parameters of the model, in their usual sequence
     k: int, modified: int, r: float, alpha: float, a: float, b: float, x: Floats, t_x: Floats, T: Floats
 ) -> tuple[Floats, Floats]:
     """Return log L of each row without its term in the gaps, and the derivatives in r, alpha, a and b as rows."""
@@ -299,7 +299,7 @@ def _expected(k: int, a: float, states: States, length: Floats) -> Floats:
     return ahead(k, a, inner)
 
 
-def draw(  # noqa: PLR0917  # the parameters of the model, in their usual sequence
+def draw(  # the parameters of the model, in their usual sequence
     random: np.random.Generator, k: int, length: Floats, stage: NDArray[np.int64], rate: Floats, chance: Floats
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], Floats, NDArray[np.bool_]]:
     """Draw purchases in `length`, the hidden events in it, the time of the last purchase, and who is there after it."""
@@ -322,7 +322,7 @@ def draw_stage(random: np.random.Generator, k: int, shape: Floats, silence: Floa
     return np.asarray(np.minimum(passed.sum(axis=0), k - 1), dtype=np.int64)
 
 
-def customers(  # noqa: PLR0917  # the parameters of the model, in their usual sequence
+def customers(  # the parameters of the model, in their usual sequence
     random: np.random.Generator, k: int, modified: int, span: Floats, r: float, alpha: float, a: float, b: float
 ) -> pd.DataFrame:
     """Draw a summary of new customers, `span` after their first purchase each."""

@@ -104,7 +104,11 @@ def choose_rules(records: Records, *, budget: int | None = None) -> tuple[BlockR
     for column in records.columns:
         names = [column.name]
         if _mostly_several(column):
-            names = [f"{column.name}/first"] if column.kind == "surname" else [column.name, f"{column.name}/first", f"{column.name}/last"]
+            names = (
+                [f"{column.name}/first"]
+                if column.kind == "surname"
+                else [column.name, f"{column.name}/first", f"{column.name}/last"]
+            )
         for name in names:
             pairs = _count(parts, (name,))
             if not pairs and column.kind not in _ALONE:
@@ -113,9 +117,7 @@ def choose_rules(records: Records, *, budget: int | None = None) -> tuple[BlockR
                 alone.append((name,))
                 break
             shared.append(name)
-    together = [
-        pair for pair in combinations(shared, 2) if parts.column_of(pair[0]) != parts.column_of(pair[1])
-    ]
+    together = [pair for pair in combinations(shared, 2) if parts.column_of(pair[0]) != parts.column_of(pair[1])]
     counted = sorted((_count(parts, rule), rule) for rule in together)
     chosen, left = [], 5 * budget
     for pairs, rule in counted:
@@ -212,9 +214,7 @@ def _pairs_of_blocks(
         rows[within] = rows[within][order]
         all_pairs = int((sizes[large] * (sizes[large] - 1) // 2).sum())
         followers[within] = np.minimum(followers[within], WINDOW)
-        report = CappedBlocks(
-            rule, int(large.sum()), int(sizes.max()), all_pairs - int(followers[within].sum())
-        )
+        report = CappedBlocks(rule, int(large.sum()), int(sizes.max()), all_pairs - int(followers[within].sum()))
     first = np.repeat(np.arange(len(keys)), followers)
     offset = np.arange(len(first)) - np.repeat(np.cumsum(followers) - followers, followers)
     return rows[first], rows[first + offset + 1], report

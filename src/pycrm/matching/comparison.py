@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from rapidfuzz import fuzz, process
-from rapidfuzz.distance import JaroWinkler, OSA
+from rapidfuzz.distance import OSA, JaroWinkler
 
 from pycrm.matching.fields import Column, Vocabulary
 
@@ -24,8 +24,22 @@ Levels = NDArray[np.int8]
 LEVELS: dict[str, tuple[str, ...]] = {
     "given_name": ("different", "similar", "close", "short form or initial", "swapped with the surname", "equal"),
     "surname": ("different", "similar", "shares one surname", "close", "same surnames, one missing or moved", "equal"),
-    "full_name": ("different", "similar", "shares two words", "close", "one holds the other", "same words, other order", "equal"),
-    "date": ("different", "same year, or day and month", "two figures differ", "one figure differs or two swapped", "equal"),
+    "full_name": (
+        "different",
+        "similar",
+        "shares two words",
+        "close",
+        "one holds the other",
+        "same words, other order",
+        "equal",
+    ),
+    "date": (
+        "different",
+        "same year, or day and month",
+        "two figures differ",
+        "one figure differs or two swapped",
+        "equal",
+    ),
     "email": ("different", "similar", "same name at another domain, or close", "equal"),
     "phone": ("different", "two figures differ", "one figure differs", "equal"),
     "postcode": ("different", "same district", "one character differs", "equal"),

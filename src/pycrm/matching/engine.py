@@ -65,7 +65,9 @@ class Weigher:
             apart = [np.asarray(held.u[name]) if name in held.u else None for name in names]
             alike.append(
                 tuple(
-                    np.zeros(len(model.m[name]) + 1) if u is None else np.append(np.log2(np.asarray(model.m[name]) / u), 0.0)
+                    np.zeros(len(model.m[name]) + 1)
+                    if u is None
+                    else np.append(np.log2(np.asarray(model.m[name]) / u), 0.0)
                     for name, u in zip(names, apart, strict=True)
                 )
             )
@@ -76,7 +78,12 @@ class Weigher:
         shares = np.array([-np.log2(held.share) for held in model.alike]) + np.array(inside, dtype=float)
         weights = tuple(np.append(model.weights[name], 0.0) for name in names)
         return cls(
-            model, weights, tuple(alike), shares, tuple(places), tuple(_adjustments(model, column) for column in columns)
+            model,
+            weights,
+            tuple(alike),
+            shares,
+            tuple(places),
+            tuple(_adjustments(model, column) for column in columns),
         )
 
     def weigh(
@@ -111,8 +118,10 @@ class Weigher:
                 if part != columns[number].name
             ]
             _, inverse, first = patterns_of(levels, flags)
-            fields, alike = self.of_patterns(levels[first], columns, rows[first], others[first], right)[:2] if len(first) <= 1000 else self._weights(
-                levels[first], columns, rows[first], others[first], right
+            fields, alike = (
+                self.of_patterns(levels[first], columns, rows[first], others[first], right)[:2]
+                if len(first) <= 1000
+                else self._weights(levels[first], columns, rows[first], others[first], right)
             )
             return fields[inverse], alike[inverse]
         return self._weights(levels, columns, rows, others, right)
@@ -148,7 +157,13 @@ class Weigher:
 
 
 def _agree(
-    columns: Sequence[Column], right: Sequence[Column], number: int, part: str, levels: NDArray[np.int8], rows: Rows, others: Rows
+    columns: Sequence[Column],
+    right: Sequence[Column],
+    number: int,
+    part: str,
+    levels: NDArray[np.int8],
+    rows: Rows,
+    others: Rows,
 ) -> NDArray[np.bool_]:
     """Whether each pair agrees on a field, or on a piece of one."""
     column, other = columns[number], right[number]
@@ -212,7 +227,11 @@ def learn(
 
 
 def _model(
-    records: Records, rules: tuple[BlockRule, ...], m: Sequence[Floats], u: Sequence[Floats], counts: Sequence[Floats],
+    records: Records,
+    rules: tuple[BlockRule, ...],
+    m: Sequence[Floats],
+    u: Sequence[Floats],
+    counts: Sequence[Floats],
     sessions: Sequence[Session],
 ) -> FellegiSunter:
     columns = records.columns
@@ -235,7 +254,11 @@ def _model(
             Alike(
                 rule=rule,
                 share=float(min(max((1.0 - session.prior) * session.counts.sum() / pairs, 1e-18), 1.0)),
-                u={name: tuple(map(float, session.u[place])) for place, name in enumerate(names) if place not in session.skip},
+                u={
+                    name: tuple(map(float, session.u[place]))
+                    for place, name in enumerate(names)
+                    if place not in session.skip
+                },
             )
             for rule, session in zip(rules, sessions, strict=True)
             if session.own and session.counts.sum() >= _ENOUGH
@@ -295,7 +318,7 @@ def _held(codes: NDArray[np.int32]) -> NDArray[np.int64]:
 
 
 def _u_of(count: Floats, seen: Floats) -> Floats:
-    """u of each level: equality in closed form, the others by their share among sampled pairs that differ."""
+    """U of each level: equality in closed form, the others by their share among sampled pairs that differ."""
     total = count.sum()
     equal = float((count * (count - 1)).sum() / max(total * (total - 1), 1.0))
     equal = min(max(equal, _SMALLEST), 0.98)
@@ -304,7 +327,7 @@ def _u_of(count: Floats, seen: Floats) -> Floats:
 
 
 def _without_matches(count: Floats, u: Floats, found: Floats) -> Floats:
-    """u with the pairs believed to be matches taken out of the numbers of all pairs."""
+    """U with the pairs believed to be matches taken out of the numbers of all pairs."""
     total = count.sum()
     pairs = max(total * (total - 1) / 2.0, 1.0)
     left = np.maximum(u * pairs - found, np.maximum(0.05 * u * pairs, 0.5))

@@ -45,7 +45,9 @@ MOST_VALUES = 16  # of one multi-valued cell; a record with more is a list of pe
 _PLAIN_EMAIL = re.compile(
     r"(?![^@]*@(?:gmail|googlemail)\.com$)[a-z0-9._-]{1,64}@(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9]{2,24}"
 )
-_PUNCTUATION = str.maketrans({chr(c): " " for c in range(128) if not chr(c).isalnum() and chr(c) not in "\n'`"} | {"'": "", "`": ""})
+_PUNCTUATION = str.maketrans(
+    {chr(c): " " for c in range(128) if not chr(c).isalnum() and chr(c) not in "\n'`"} | {"'": "", "`": ""}
+)
 _NO_DIGIT = re.compile(r"[^0-9]+")
 _PLACEHOLDER_KINDS: dict[str, normalise.PlaceholderKind] = {
     "given_name": "name", "surname": "name", "full_name": "name", "date": "date", "email": "email", "phone": "phone",
@@ -134,13 +136,13 @@ def keys_of(kind: str, values: Sequence[str]) -> list[str | None]:
         plain = _PLAIN_EMAIL.fullmatch
         placeholder = normalise.is_placeholder
         return [
-            (None if placeholder(low, "email") else low) if plain(low) else one(low) for low in joined.lower().split("\n")
+            (None if placeholder(low, "email") else low) if plain(low) else one(low)
+            for low in joined.lower().split("\n")
         ]
     if kind == "phone":
         squeezed = joined.translate(str.maketrans("", "", " -.()/+")).split("\n")
         return [
-            digits[-9:] if _is_plain_phone(digits) else one(text)
-            for digits, text in zip(squeezed, values, strict=True)
+            digits[-9:] if _is_plain_phone(digits) else one(text) for digits, text in zip(squeezed, values, strict=True)
         ]
     folded = joined.lower().translate(_PUNCTUATION).split("\n")
     if kind == "address":
@@ -321,7 +323,9 @@ def _read(table: Any, name: str, kind: str, order: NDArray[np.int64]) -> Column:
         several = True
     if several:
         return _read_several(np.asarray(values, dtype=object), name, kind, order)
-    texts = [_written(value, name, np.asarray(codes), code) for code, value in enumerate(np.asarray(uniques, dtype=object))]
+    texts = [
+        _written(value, name, np.asarray(codes), code) for code, value in enumerate(np.asarray(uniques, dtype=object))
+    ]
     if kind == "email" and any(";" in text for text in texts):
         return _read_several(np.asarray(values, dtype=object), name, kind, order)
     codes = np.asarray(codes)[order]
@@ -354,7 +358,9 @@ def _cell(value: Any, name: str, row: int, kind: str) -> list[str]:
         several = value.split(";") if kind == "email" else [value]
     else:
         several = [value]
-    texts = [_written(one, name, None, row) for one in several if not (one is None or (np.isscalar(one) and pd.isna(one)))]
+    texts = [
+        _written(one, name, None, row) for one in several if not (one is None or (np.isscalar(one) and pd.isna(one)))
+    ]
     if len(texts) > MOST_VALUES:
         raise InvalidDataError(name, row, f"{len(texts)} values", f"a record may hold at most {MOST_VALUES}")
     return texts
@@ -362,7 +368,9 @@ def _cell(value: Any, name: str, row: int, kind: str) -> list[str]:
 
 def _coded(kind: str, texts: list[str]) -> tuple[NDArray[np.int64], list[str]]:
     keys = keys_of(kind, texts)
-    codes, uniques = pd.factorize(np.array(keys, dtype=object)) if keys else (np.empty(0, np.int64), np.empty(0, object))
+    codes, uniques = (
+        pd.factorize(np.array(keys, dtype=object)) if keys else (np.empty(0, np.int64), np.empty(0, object))
+    )
     return codes.astype(np.int64), uniques.tolist()
 
 

@@ -97,7 +97,8 @@ class FellegiSunter:
     def weights(self) -> dict[str, tuple[float, ...]]:
         """Per field the weight log2(m / u) of each level, before value frequencies."""
         return {
-            name: tuple(float(w) for w in np.log2(np.asarray(self.m[name]) / np.asarray(self.u[name]))) for name in self.kinds
+            name: tuple(float(w) for w in np.log2(np.asarray(self.m[name]) / np.asarray(self.u[name])))
+            for name in self.kinds
         }
 
     @property
@@ -163,7 +164,9 @@ def train(
     m = [np.array(first) for first in start]
     held = list(sessions)
     for _ in range(steps):
-        totals = [8.0 * first for first in start]  # a few matches' worth of opinion, so that no level becomes impossible
+        totals = [
+            8.0 * first for first in start
+        ]  # a few matches' worth of opinion, so that no level becomes impossible
         moved = 0.0
         for place, session in enumerate(held):
             if not len(session.counts):
@@ -190,7 +193,10 @@ def train(
 
 
 def expected_matches(
-    patterns: NDArray[np.int8], m: Sequence[NDArray[np.float64]], u: Sequence[NDArray[np.float64]], prior: float,
+    patterns: NDArray[np.int8],
+    m: Sequence[NDArray[np.float64]],
+    u: Sequence[NDArray[np.float64]],
+    prior: float,
     skip: frozenset[int],
 ) -> NDArray[np.float64]:
     """Return the probability of being a match of each pattern of levels (Bayes' rule; fields in `skip` left out)."""

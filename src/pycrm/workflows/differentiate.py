@@ -225,36 +225,18 @@ def _expect(
             margin=ahead.margin,
         )
 
-    expected = value(purchases.model, amounts.model if spend is not None else amounts)
-    variance = np.zeros_like(expected)
-    for fit in (purchases, spend):
-        if fit is None:
-            continue
-        slopes = []
-        for name in fit.names:
-            moved = []
-            for step in (1e-4, -1e-4):
-                other = type(fit.model)(**{**_values(fit.model), name: fit.parameters[name] * np.exp(step)})
-                pair = (
-                    (other, amounts.model if spend is not None else amounts)
-                    if fit is purchases
-                    else (purchases.model, other)
-                )
-                moved.append(np.log(np.maximum(value(*pair), 1e-300)))
-            slopes.append((moved[0] - moved[1]) / 2e-4)
-        jacobian = np.array(slopes)
-        estimates = np.array([fit.parameters[name] for name in fit.names])
-        covariance = fit.covariance / np.outer(estimates, estimates)
-        variance += np.einsum("in,ij,jn->n", jacobian, covariance, jacobian)
-    with np.errstate(over="ignore", invalid="ignore"):
-        spread = np.exp(1.959963984540054 * np.sqrt(variance))
-        low, high = expected / spread, expected * spread
-    vague = ~(np.isfinite(low) & np.isfinite(high) & (spread < _VAGUE))
-    if vague.any():
-        notes.append(
-            "the data hardly determine the parameters; intervals of expected values are left out where they say nothing"
-        )
-        low[vague] = high[vague] = np.nan
+    much = amounts.model if spend is not None else amounts
+    expected = value(purchases.model, much)
+    low = high = np.full_like(expected, np.nan)
+    try:
+        # Two independent fits: their reaches on the log scale add in squares.
+        reach = np.log(purchases.predict(lambda model: value(model, much)).upper / expected)
+        if spend is not None:
+            other = spend.predict(lambda model: value(purchases.model, model))
+            reach = np.hypot(reach, np.log(other.upper / expected))
+        low, high = expected * np.exp(-reach), expected * np.exp(reach)
+    except NotEstimableError as error:
+        notes.append(f"expected values have no interval: {error}")
     customers["expected_value"] = expected[back]
     customers["expected_low"], customers["expected_high"] = low[back], high[back]
     at = summary.attrs.get("unit")
@@ -262,14 +244,7 @@ def _expect(
     customers["expected_purchases"] = purchases.model.expected_purchases(length, *history)
 
 
-_VAGUE = 1e6  # an interval of a million times either way says nothing
 _DAYS: Mapping[Any, float] = {"day": 1.0, "week": 7.0, "month": 365.25 / 12, "quarter": 365.25 / 4, "year": 365.25}
-
-
-def _values(model: Any) -> dict[str, Any]:
-    return {
-        attribute.name: getattr(model, attribute.name) for attribute in type(model).__attrs_attrs__ if attribute.init
-    }
 
 
 @frozen(kw_only=True)
