@@ -372,7 +372,7 @@ def _assess(
         value={customer: float(amount) for customer, amount in exact.items()},
     )
 
-    known = {row["customer"]: row for row in valuation.customers.to_dict("records")}
+    known: dict[UUID, Any] = {row["customer"]: row for row in valuation.customers.to_dict("records")}
     since = orders["day"].min().date()
     _forget(unit_of_work, run, as_of)
     made = []

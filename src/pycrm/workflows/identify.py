@@ -6,7 +6,7 @@ survives of his records, made anew each time. So nothing a source said is ever l
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
@@ -79,7 +79,7 @@ def _name(fields: Mapping[str, Any]) -> str | None:
     return name_key(full or " ".join(part for part in parts if part))
 
 
-_KEYS = {
+_KEYS: Mapping[str, Callable[[Mapping[str, Any]], str | None]] = {
     "email": _email,
     "phone": _phone,
     "tax_id": _tax_id,
@@ -367,7 +367,7 @@ def _survivor(customer: Customer | None, records: Sequence[SourceRecord]) -> Cus
                 and raw.strip()
                 and not is_placeholder(raw, "email" if name == "email" else "phone")
             ):
-                key = phone_key(raw, record.fields.get("country")) if name == "phone" else None
+                key = _phone(record.fields) if name == "phone" else None
                 point = (
                     ContactPoint(kind=kind, raw=raw)
                     if key is None

@@ -1,0 +1,14 @@
+"""What next: what a customer who bought these things will want, and what is bought together."""
+
+from pycrm.recommendation.basket import pair_lift
+from pycrm.recommendation.ease import EASE
+from pycrm.recommendation.evaluate import RankingQuality, ranking_quality
+from pycrm.recommendation.learned import Learned
+from pycrm.recommendation.neighbours import ItemNeighbours
+from pycrm.recommendation.popularity import Popularity
+
+__all__ = ["EASE", "ItemNeighbours", "Learned", "Popularity", "RankingQuality", "pair_lift", "ranking_quality"]
+
+
+def __dir__() -> list[str]:
+    return __all__
