@@ -20,6 +20,7 @@ EXAMPLES = [
     errors.NotFound("Customer", "id-1"),
     errors.Duplicate("Customer", "uq_email", ("email",)),
     errors.Broken("Order", "fk_customer", ("customer_id",)),
+    errors.AppendOnly("Interaction"),
     errors.Conflict("Customer", "id-1", 1, 2),
     errors.Transient("deadlock", "40P01"),
     errors.Unknown("connection lost during COMMIT"),

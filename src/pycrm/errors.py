@@ -19,6 +19,7 @@ also the builtin a caller would expect, so code that never heard of pycrm catche
         ├── NotFound             (LookupError)
         ├── Duplicate            (ValueError)       a unique rule
         ├── Broken               (ValueError)       a reference, check or not-null rule
+        │   └── AppendOnly                          a change of what is only ever added
         ├── Conflict             (RuntimeError)     somebody saved a newer version
         ├── Transient            (RuntimeError)     try the whole unit of work again
         ├── Unknown              (RuntimeError)     the connection died during COMMIT
@@ -38,6 +39,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 __all__ = [
+    "AppendOnly",
     "BoundaryWarning",
     "Broken",
     "Conflict",
@@ -249,6 +251,17 @@ class Broken(StoreError, ValueError):
         return (
             f"{self.model} breaks {self.constraint} ({what}); store what it refers to first, in the same unit of work"
         )
+
+
+class AppendOnly(Broken):
+    """A change or removal of an entity that is only ever added."""
+
+    def __init__(self, model: str) -> None:
+        super().__init__(model, "append-only")
+        self.args = (model,)
+
+    def __str__(self) -> str:
+        return f"{self.model} is only ever added: add another entry that says what holds now, or erase() it for good"
 
 
 class Conflict(StoreError, RuntimeError):

@@ -1,0 +1,57 @@
+"""Where it is kept: what we ask of any storage, questions as data, and a real store in memory.
+
+`pycrm.storage.sql` keeps the same things in SQLite, PostgreSQL, MariaDB and MySQL.
+"""
+
+from pycrm.storage.mapping import Column, EntityMap, Kind, Reference, Unique, UniqueEach
+from pycrm.storage.maps import default_maps
+from pycrm.storage.memory import MemoryRepository, MemoryStore, MemoryUnit
+from pycrm.storage.protocols import (
+    Audited,
+    Change,
+    Claim,
+    ColumnReader,
+    ColumnWriter,
+    Erasing,
+    Outbox,
+    Reader,
+    Repository,
+    RowOutcome,
+    Store,
+    UnitOfWork,
+)
+from pycrm.storage.query import By, Page, Query, asc, desc
+
+__all__ = [
+    "Audited",
+    "By",
+    "Change",
+    "Claim",
+    "Column",
+    "ColumnReader",
+    "ColumnWriter",
+    "EntityMap",
+    "Erasing",
+    "Kind",
+    "MemoryRepository",
+    "MemoryStore",
+    "MemoryUnit",
+    "Outbox",
+    "Page",
+    "Query",
+    "Reader",
+    "Reference",
+    "Repository",
+    "RowOutcome",
+    "Store",
+    "Unique",
+    "UniqueEach",
+    "UnitOfWork",
+    "asc",
+    "default_maps",
+    "desc",
+]
+
+
+def __dir__() -> list[str]:
+    return __all__

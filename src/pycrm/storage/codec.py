@@ -1,0 +1,182 @@
+"""How the parts of an entity that are no columns become one JSON document, and come back."""
+
+from __future__ import annotations
+
+import json
+import weakref
+from collections.abc import Mapping
+from enum import Enum
+from typing import Any, ClassVar, get_type_hints
+
+import attrs
+
+from pycrm.errors import DocumentError, InvalidValueError
+from pycrm.model.predicate import reach
+from pycrm.serialize import structure, unstructure
+from pycrm.storage.mapping import EntityMap
+
+__all__ = ["DocumentCodec", "changed_fields", "column_value", "plain_at", "to_plain"]
+
+
+def to_plain(value: Any) -> Any:
+    """Return `value` as plain data: what JSON can hold."""
+    return unstructure(value)
+
+
+def _holds_nul(plain: Any) -> bool:
+    if isinstance(plain, str):
+        return "\0" in plain
+    if isinstance(plain, Mapping):
+        return any(_holds_nul(key) or _holds_nul(value) for key, value in plain.items())
+    return isinstance(plain, list | tuple) and any(map(_holds_nul, plain))
+
+
+class DocumentCodec:
+    """The document of one map: its fields that are no columns, without those that are empty by default."""
+
+    _made: ClassVar[weakref.WeakKeyDictionary[EntityMap, DocumentCodec]] = weakref.WeakKeyDictionary()
+
+    def __init__(self, map: EntityMap) -> None:
+        self.map = map
+        hints = get_type_hints(map.model)
+        self.kinds = {name: hints[name] for name in map.documents}
+        self.defaults: dict[str, Any] = {}
+        self.fallbacks: dict[str, Any] = {}
+        for attribute in attrs.fields(map.model):
+            if attribute.name not in self.kinds or attribute.default is attrs.NOTHING:
+                continue
+            default = attribute.default
+            if isinstance(default, attrs.Factory):  # type: ignore[arg-type]  # Factory is a class at run time
+                if not default.takes_self:  # type: ignore[attr-defined]  # attrs shows no type of it
+                    self.fallbacks[attribute.name] = default.factory  # type: ignore[attr-defined]  # as above
+                continue
+            # Only what is empty is left out: a default that says something may say something else tomorrow.
+            if not default:
+                self.defaults[attribute.name] = attribute.converter(default) if callable(attribute.converter) else default
+            else:
+                self.fallbacks[attribute.name] = lambda default=default: default
+
+    @classmethod
+    def of(cls, map: EntityMap) -> DocumentCodec:
+        """Return the codec of a map, made once."""
+        found = cls._made.get(map)
+        if found is None:
+            found = cls._made[map] = cls(map)
+        return found
+
+    def plain(self, entity: Any) -> dict[str, Any]:
+        """Return the fields of the document as plain data."""
+        made = {}
+        for name, kind in self.kinds.items():
+            value = getattr(entity, name)
+            if name in self.defaults and value == self.defaults[name]:
+                continue
+            made[name] = unstructure(value, kind)
+        return made
+
+    def plain_of(self, name: str, value: Any) -> Any:
+        """Return the value of one field as plain data."""
+        return unstructure(value, self.kinds[name])
+
+    def value(self, name: str, plain: Any) -> Any:
+        """Return plain data as the entity holds it in one field."""
+        return structure(plain, self.kinds[name])
+
+    def dump(self, entity: Any) -> str | None:
+        """Return the document as JSON, None where it is empty; raise InvalidValueError where no store could keep it."""
+        made = self.plain(entity)
+        return self.text(made) if made else None
+
+    def text(self, plain: Mapping[str, Any]) -> str | None:
+        """Return plain fields as the JSON that is kept."""
+        if not plain:
+            return None
+        try:
+            text = json.dumps(plain, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+            if not text.isascii():
+                text.encode()
+        except (TypeError, ValueError) as error:
+            raise InvalidValueError(self.map.name, plain, f"give what JSON can hold: {error}") from error
+        if "\\u0000" in text and _holds_nul(plain):
+            raise InvalidValueError(self.map.name, plain, "take out NUL characters")
+        return text
+
+    def load(self, text: str | None) -> dict[str, Any]:
+        """Return every field of the document as the entity holds it."""
+        if text is None:
+            return dict(self.defaults)
+        return self.structure(json.loads(text))
+
+    def structure(self, plain: Mapping[str, Any]) -> dict[str, Any]:
+        """Return plain fields as the entity holds them."""
+        made = dict(self.defaults)
+        for name, value in plain.items():
+            kind = self.kinds.get(name)
+            if kind is None:
+                raise DocumentError(name, "unknown_field", f"{self.map.name} has no such field")
+            made[name] = structure(value, kind)
+        for name, fallback in self.fallbacks.items():
+            if name not in made:  # written by a release that did not know the field
+                made[name] = fallback()
+        return made
+
+
+def changed_fields(map: EntityMap, before: Any, after: Any) -> dict[str, tuple[Any, Any]]:
+    """Return the plain old and new value of every field that differs."""
+    changed = {}
+    for attribute in attrs.fields(map.model):
+        name = attribute.name
+        if name == "version" or not attribute.init:
+            continue
+        old, new = getattr(before, name), getattr(after, name)
+        if old is not new and old != new:
+            changed[name] = (unstructure(old), unstructure(new))
+    return changed
+
+
+def column_value(map: EntityMap, entity: Any, path: str) -> Any:
+    """Return what `entity` holds at `path`, as bulk reads give it.
+
+    Scalars as they are and enums as their values; of a path through collections, a list; of nested values, plain data.
+    """
+    column = map.by_path.get(path)
+    if column is not None:
+        return map.value(entity, column)
+    name, _, rest = path.partition(".")
+    codec = DocumentCodec.of(map)
+    value = getattr(entity, name)
+    if name in codec.defaults and value == codec.defaults[name]:
+        return None
+    return column_value_of(value, rest)
+
+
+def column_value_of(value: Any, rest: str) -> Any:
+    """Return what a document field holds below it; a collection on the way gives a list."""
+    if not rest:
+        return unstructure(value)
+    found = list(reach(value, rest))
+    values = [
+        value.value if isinstance(value, Enum) else unstructure(value) if attrs.has(type(value)) or isinstance(value, Mapping) else value
+        for value, _ in found
+    ]
+    through = isinstance(value, tuple | frozenset) or any(element for _, element in found) or len(values) > 1
+    if through:
+        return values
+    return values[0] if values else None
+
+
+def plain_at(codec: DocumentCodec, documents: list[dict[str, Any]], path: str) -> list[Any]:
+    """Return what each document holds at `path`, as `column_value` would."""
+    name, _, rest = path.partition(".")
+    known: dict[str, Any] = {}
+    made = []
+    for document in documents:
+        if name not in document:
+            made.append(None)
+            continue
+        # Many rows hold the same small value; it is read once.
+        key = json.dumps(document[name])
+        if key not in known:
+            known[key] = column_value_of(codec.value(name, document[name]), rest)
+        made.append(known[key])
+    return made

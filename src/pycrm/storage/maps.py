@@ -1,0 +1,99 @@
+"""How each noun of `pycrm.model` is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pycrm.model.assessment import Assessment
+from pycrm.model.consent import ConsentEntry
+from pycrm.model.customer import Customer, Strength
+from pycrm.model.import_run import ImportRun
+from pycrm.model.intent import ContactIntent
+from pycrm.model.interaction import Interaction
+from pycrm.model.lifecycle import StageChange
+from pycrm.model.offer import Offer, OfferDecision
+from pycrm.model.order import Order, Product, UnallocatedRefund
+from pycrm.model.source import IdentityLink, SourceRecord
+from pycrm.storage.mapping import EntityMap, UniqueEach
+
+__all__ = ["default_maps"]
+
+
+def _strong_identifiers(customer: Customer) -> Iterator[str]:
+    for identifier in customer.identifiers:
+        if identifier.strength is Strength.STRONG and identifier.period.end is None:
+            yield f"{identifier.namespace}\x1f{identifier.value}"
+
+
+def default_maps() -> tuple[EntityMap, ...]:
+    """Return a map of every noun of `pycrm.model`; add your own to them and give all to the store.
+
+    Examples
+    --------
+    >>> [map.table for map in default_maps()][:3]
+    ['customer', 'product', 'purchase']
+    """
+    of_customer = {"customer_id": Customer}
+    return (
+        EntityMap.of(
+            Customer,
+            searched=[
+                "name.family",
+                "name.given",
+                "name.full",
+                "organisation.name",
+                "organisation.parent_id",
+                "contact_points.normalised",
+                "identifiers.value",
+                "external_ids.value",
+                "tags",
+            ],
+            unique=[UniqueEach("strong_identifier", _strong_identifiers, ("identifiers",))],
+            indexes=["owner_id", "country", "source"],
+        ),
+        EntityMap.of(Product, unique=[("sku",)], searched=["category"]),
+        EntityMap.of(
+            Order,
+            table="purchase",
+            unique=[("number",)],
+            references=of_customer,
+            searched=["lines.sku"],
+            indexes=[("customer_id", "placed_at"), ("placed_at",), ("status", "placed_at")],
+        ),
+        EntityMap.of(UnallocatedRefund, unique=[("key",)], references=of_customer, indexes=["customer_id", "at"]),
+        EntityMap.of(
+            Interaction,
+            unique=[("idempotency_key",)],
+            references=of_customer,
+            indexes=[("customer_id", "occurred_at"), ("occurred_at",), ("anonymous_id",)],
+            append_only=True,
+        ),
+        EntityMap.of(
+            ConsentEntry, references=of_customer, indexes=[("customer_id", "captured_at")], append_only=True
+        ),
+        EntityMap.of(StageChange, references=of_customer, indexes=[("customer_id", "occurred_at")], append_only=True),
+        EntityMap.of(SourceRecord, unique=[("source", "key")], indexes=[("received_at",)]),
+        EntityMap.of(
+            IdentityLink,
+            references={"record_id": SourceRecord, "customer_id": Customer},
+            indexes=[("record_id", "decided_at"), ("customer_id",)],
+            append_only=True,
+        ),
+        EntityMap.of(
+            Assessment,
+            unique=[("customer_id", "run")],
+            references=of_customer,
+            indexes=[("run", "as_of"), ("tier",)],
+        ),
+        EntityMap.of(
+            ContactIntent, references=of_customer, indexes=[("customer_id", "created_at"), ("run", "as_of")]
+        ),
+        EntityMap.of(Offer, unique=[("code",)], indexes=["priority"]),
+        EntityMap.of(
+            OfferDecision,
+            references=of_customer,
+            indexes=[("customer_id", "decided_at"), ("run", "as_of"), ("offer_id",)],
+            append_only=True,
+        ),
+        EntityMap.of(ImportRun, unique=[("source", "key")], indexes=["started_at"]),
+    )

@@ -1,0 +1,35 @@
+"""What every repository checks of its arguments before it begins."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+from uuid import UUID
+
+from pycrm.errors import InvalidValueError
+from pycrm.storage.mapping import EntityMap
+from pycrm.storage.protocols import OnConflict
+
+__all__ = ["checked_size", "entities_of"]
+
+
+def checked_size(name: str, size: int) -> int:
+    """Return `size` if it is a whole number from 1 on; raise InvalidValueError otherwise."""
+    if isinstance(size, bool) or not isinstance(size, int) or size < 1:
+        raise InvalidValueError(name, size, "give a whole number of at least 1")
+    return size
+
+
+def entities_of(map: EntityMap, entities: Iterable[Any], on_conflict: OnConflict) -> list[Any]:
+    """Return `entities` as a list, each of the right class, none twice."""
+    if on_conflict not in {"error", "skip", "update"}:
+        raise InvalidValueError("on_conflict", on_conflict, "choose 'error', 'skip' or 'update'")
+    rows = list(entities)
+    seen: set[UUID] = set()
+    for row in rows:
+        if type(row) is not map.model:
+            raise InvalidValueError("entities", row, f"give only {map.name}")
+        if row.id in seen:
+            raise InvalidValueError("entities", row.id, "give each id once in a batch")
+        seen.add(row.id)
+    return rows

@@ -1,0 +1,269 @@
+"""What differs between the databases: how values travel, how a transaction begins, and what an error code means."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID, SafeUUID
+
+from attrs import field, frozen
+
+from pycrm.errors import StoreError
+from pycrm.storage.mapping import Column, Kind
+
+__all__ = ["MARIADB", "POSTGRESQL", "SQLITE", "Dialect", "Failure", "dialect_of", "uuid_of"]
+
+_new, _set, _unknown = object.__new__, object.__setattr__, SafeUUID.unknown
+
+
+def uuid_of(raw: bytes) -> UUID:
+    """Return the UUID of 16 bytes, without the checks of its constructor."""
+    made = _new(UUID)
+    _set(made, "int", int.from_bytes(raw, "big"))
+    _set(made, "is_safe", _unknown)
+    return made
+
+
+def _bytes(value: UUID) -> bytes:
+    return value.bytes
+
+
+def _iso(value: datetime) -> str:
+    return (value if value.tzinfo is UTC else value.astimezone(UTC)).isoformat(timespec="microseconds")
+
+
+def _naive(value: datetime) -> datetime:
+    return value.astimezone(UTC).replace(tzinfo=None)
+
+
+def _aware(value: datetime) -> datetime:
+    return value.replace(tzinfo=UTC)
+
+
+def _in_utc(value: datetime) -> datetime:
+    return value if value.tzinfo is UTC else value.astimezone(UTC)
+
+
+@frozen
+class Failure:
+    """What a driver's error means: which of our errors, and the constraint where the database names it."""
+
+    kind: str  # duplicate | broken | transient | other
+    code: str
+    constraint: str | None = None
+    lost: bool = False  # the connection is gone
+
+
+@frozen(kw_only=True)
+class Dialect:
+    """One family of databases.
+
+    Parameters
+    ----------
+    name : str
+        "sqlite", "postgresql" or "mariadb".
+    parameter : str
+        The placeholder of its driver.
+    binders, readers : mapping of Kind to callable
+        How a value travels to and from a column; kinds that are not named travel as they are.
+    document : str
+        How a document is selected as text.
+    contains : str
+        How a substring is asked for.
+    setup : tuple of str
+        What every connection is told once.
+    begin_read, begin_write, begin_serializable : tuple of str
+        How a transaction begins.
+    nulls_clause, row_values : bool
+        Whether it knows NULLS LAST, and uses an index for (a, b) > (x, y).
+    """
+
+    name: str
+    parameter: str
+    binders: Mapping[Kind, Callable[[Any], Any]] = field(factory=dict)
+    readers: Mapping[Kind, Callable[[Any], Any]] = field(factory=dict)
+    document: str = "{0}"
+    contains: str = "instr({0}, {1}) > 0"
+    setup: tuple[str, ...] = ()
+    begin_read: tuple[str, ...] = ("BEGIN",)
+    begin_write: tuple[str, ...] = ("BEGIN",)
+    begin_serializable: tuple[str, ...] = ("BEGIN",)
+    nulls_clause: bool = True
+    row_values: bool = True
+
+    def binder(self, column: Column) -> Callable[[Any], Any] | None:
+        """Return what turns a checked value into the driver's, None where it travels as it is."""
+        if column.kind is Kind.DECIMAL and self.name == "sqlite":
+            return _scaled(column) if column.precision <= 18 else _sortable(column)
+        return self.binders.get(column.kind)
+
+    def reader(self, column: Column) -> Callable[[Any], Any] | None:
+        """Return what turns the driver's value into ours, None where it travels as it is."""
+        if column.kind is Kind.DECIMAL:
+            if self.name == "sqlite":
+                return _unscaled(column) if column.precision <= 18 else _unsortable(column)
+            return trimmed
+        return self.readers.get(column.kind)
+
+    def failure(self, error: BaseException) -> Failure:
+        """Return what an error of the driver means, by its code."""
+        return _FAILURES[self.name](error)
+
+
+def _whole(value: Decimal, scale: int) -> int:
+    """`value` in units of its last place, without a context that could round."""
+    sign, digits, exponent = Decimal(value).as_tuple()
+    assert isinstance(exponent, int)
+    number = int("".join(map(str, digits)) or "0")
+    shift = exponent + scale
+    number = number * 10**shift if shift >= 0 else number // 10**-shift
+    return -number if sign else number
+
+
+def _places(whole: int, scale: int) -> Decimal:
+    return trimmed(Decimal((int(whole < 0), tuple(map(int, str(abs(whole)))), -scale)))
+
+
+def _scaled(column: Column) -> Callable[[Any], Any]:
+    return lambda value: _whole(value, column.scale)
+
+
+def _unscaled(column: Column) -> Callable[[Any], Any]:
+    return lambda value: _places(value, column.scale)
+
+
+def _sortable(column: Column) -> Callable[[Any], Any]:
+    """Text whose order is the order of the numbers: digits of fixed width, those of a negative one complemented."""
+    width, scale = column.precision, column.scale
+
+    def bind(value: Decimal) -> str:
+        whole = _whole(value, scale)
+        return f"1{whole:0{width}d}" if whole >= 0 else f"0{10**width + whole:0{width}d}"
+
+    return bind
+
+
+def _unsortable(column: Column) -> Callable[[Any], Any]:
+    width, scale = column.precision, column.scale
+
+    def read(value: str) -> Decimal:
+        return _places(int(value[1:]) - (0 if value[0] == "1" else 10**width), scale)
+
+    return read
+
+
+def trimmed(value: Decimal) -> Decimal:
+    """Return `value` without zeros at its end behind the point: the same on every database."""
+    sign, digits, exponent = value.as_tuple()
+    if not isinstance(exponent, int) or exponent >= 0 or digits[-1] != 0:
+        return value
+    while exponent < 0 and digits[-1] == 0 and len(digits) > 1:
+        digits, exponent = digits[:-1], exponent + 1
+    return Decimal((sign, digits, exponent)) if digits != (0,) else Decimal(0)
+
+
+def _sqlite_failure(error: BaseException) -> Failure:
+    code = getattr(error, "sqlite_errorcode", None)
+    name = str(getattr(error, "sqlite_errorname", code))
+    if code in {2067, 1555, 2579}:
+        return Failure("duplicate", name)
+    if code is not None and code & 0xFF == 19:
+        return Failure("broken", name)
+    if code is not None and code & 0xFF in {5, 6}:
+        return Failure("transient", name)
+    return Failure("other", name)
+
+
+def _postgresql_failure(error: BaseException) -> Failure:
+    code = str(getattr(error, "sqlstate", None) or "")
+    named = getattr(getattr(error, "diag", None), "constraint_name", None)
+    if not code:
+        lost = type(error).__name__ in {"OperationalError", "InterfaceError"}
+        return Failure("transient" if lost else "other", "connection lost" if lost else type(error).__name__, lost=lost)
+    if code == "23505":
+        return Failure("duplicate", code, named)
+    if code.startswith("23"):
+        return Failure("broken", code, named)
+    if code.startswith("08") or code in {"57P01", "57P02", "57P03", "25P03"}:
+        return Failure("transient", code, lost=True)
+    if code[:2] == "40" or code in {"55P03", "57014", "53300", "53200"}:
+        return Failure("transient", code)
+    return Failure("other", code)
+
+
+_LOST = {0, 1053, 1152, 1153, 1158, 1159, 1160, 1161, 1927, 2002, 2003, 2006, 2013, 2014, 2055}
+
+
+def _mariadb_failure(error: BaseException) -> Failure:
+    code = error.args[0] if error.args and isinstance(error.args[0], int) else 0
+    if code in {1062, 1586, 1557}:
+        return Failure("duplicate", str(code))
+    if code in {1216, 1217, 1451, 1452, 1048, 1364, 3819, 4025, 1761, 1762}:
+        return Failure("broken", str(code))
+    if code in {1213, 1205, 1020, 1040, 1969, 3024}:
+        return Failure("transient", str(code))
+    if code in _LOST:
+        return Failure("transient", str(code), lost=True)
+    return Failure("other", str(code))
+
+
+_FAILURES: dict[str, Callable[[BaseException], Failure]] = {
+    "sqlite": _sqlite_failure,
+    "postgresql": _postgresql_failure,
+    "mariadb": _mariadb_failure,
+}
+
+SQLITE = Dialect(
+    name="sqlite",
+    parameter="?",
+    binders={Kind.UUID: _bytes, Kind.TIME: _iso, Kind.DATE: date.isoformat},
+    readers={Kind.UUID: uuid_of, Kind.TIME: datetime.fromisoformat, Kind.DATE: date.fromisoformat, Kind.BOOL: bool},
+    setup=("PRAGMA foreign_keys = ON", "PRAGMA busy_timeout = 5000"),
+    begin_read=("BEGIN DEFERRED",),
+    begin_write=("BEGIN IMMEDIATE",),
+    begin_serializable=("BEGIN IMMEDIATE",),
+)
+POSTGRESQL = Dialect(
+    name="postgresql",
+    parameter="%s",
+    readers={Kind.TIME: _in_utc},
+    document="{0}::text",
+    contains="strpos({0}, {1}) > 0",
+    setup=(
+        "SET TIME ZONE 'UTC'",
+        "SET lock_timeout = '5s'",
+        "SET statement_timeout = '60s'",
+        "SET idle_in_transaction_session_timeout = '60s'",
+    ),
+    begin_read=("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",),
+    begin_write=("BEGIN ISOLATION LEVEL READ COMMITTED",),
+    begin_serializable=("BEGIN ISOLATION LEVEL SERIALIZABLE",),
+)
+MARIADB = Dialect(
+    name="mariadb",
+    parameter="%s",
+    binders={Kind.UUID: _bytes, Kind.TIME: _naive},
+    readers={Kind.UUID: uuid_of, Kind.TIME: _aware, Kind.BOOL: bool},
+    contains="LOCATE({1}, {0}) > 0",
+    setup=(
+        "SET NAMES utf8mb4 COLLATE utf8mb4_bin",
+        "SET time_zone = '+00:00'",
+        "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE,ERROR_FOR_DIVISION_BY_ZERO'",
+        "SET SESSION innodb_lock_wait_timeout = 5",
+    ),
+    begin_read=("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ", "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY"),
+    begin_write=("SET TRANSACTION ISOLATION LEVEL READ COMMITTED", "START TRANSACTION"),
+    begin_serializable=("SET TRANSACTION ISOLATION LEVEL SERIALIZABLE", "START TRANSACTION"),
+    nulls_clause=False,
+    row_values=False,
+)
+
+
+def dialect_of(name: str) -> Dialect:
+    """Return the family of a SQLAlchemy dialect name; raise StoreError for one we do not speak."""
+    found = {"sqlite": SQLITE, "postgresql": POSTGRESQL, "mysql": MARIADB, "mariadb": MARIADB}.get(name)
+    if found is None:
+        raise StoreError(f"{name} is no database pycrm speaks; use sqlite, postgresql+psycopg or mysql+pymysql")
+    return found

@@ -1,0 +1,351 @@
+"""SqlStore: SQLite, PostgreSQL, MariaDB and MySQL through SQLAlchemy's engine, pool and dialects."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import tempfile
+import weakref
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, TypeVar
+from uuid import UUID
+
+import sqlalchemy as sa
+
+from pycrm.errors import StoreError, Transient
+from pycrm.storage.mapping import EntityMap, MapSet
+from pycrm.storage.maps import default_maps
+from pycrm.storage.protocols import Claim, Isolation
+from pycrm.storage.rows import checked_size
+from pycrm.storage.sql.dialects import Dialect, dialect_of
+from pycrm.storage.sql.migrate import check_revision, create_schema
+from pycrm.storage.sql.schema import metadata_of
+from pycrm.storage.sql.statements import AT, ID, Statements, statements_of
+from pycrm.storage.sql.unit import SqlUnit
+from pycrm.storage.sql.writers import Writers, writers_of
+from pycrm.storage.unit import Retries, checked_tenant, run, utc_now
+
+__all__ = ["SqlStore"]
+
+T = TypeVar("T")
+
+
+class _Link:
+    """One connection, lent to one unit of work."""
+
+    _numbers = itertools.count(1)
+
+    def __init__(self, core: _Core) -> None:
+        self.core = core
+        self.errors: tuple[type[BaseException], ...] = (core.driver_error,)
+        self.joined = core.host is not None
+        self.savepoint = f"pycrm_{next(self._numbers)}"
+        self.writers = core.writers
+        self._held = False
+        if core.host is not None:
+            self._connection = core.host
+            if core.dialect.name == "sqlite" and not getattr(core.host.connection.dbapi_connection, "in_transaction", True):
+                self.cursor().execute("BEGIN")
+            return
+        try:
+            self._connection = core.engine.connect()
+            info = self._connection.connection.info
+            if "pycrm" not in info:
+                cursor = self.cursor()
+                for statement in core.settings:
+                    cursor.execute(statement)
+                cursor.close()
+                info["pycrm"] = True
+        except sa.exc.DBAPIError as error:
+            raise Transient("the database is busy or out of reach", type(error.orig).__name__) from error
+        except sa.exc.TimeoutError as error:
+            raise Transient("every connection of the pool is in use", "pool") from error
+
+    def cursor(self) -> Any:
+        """Return a cursor of the driver."""
+        return self._connection.connection.cursor()
+
+    def acquire(self) -> None:
+        """Take the writer's place."""
+        if self.writers is not None:
+            self.writers.acquire(self.core.wait)
+            self._held = True
+
+    def close(self, cursor: Any, *, begun: bool, lost: bool) -> None:
+        """Give the connection back; roll back what is open."""
+        try:
+            if begun and not lost:
+                try:
+                    if self.joined:
+                        cursor.execute(f"ROLLBACK TO SAVEPOINT {self.savepoint}")
+                        cursor.execute(f"RELEASE SAVEPOINT {self.savepoint}")
+                    else:
+                        cursor.execute("ROLLBACK")
+                except self.errors:
+                    lost = not self._rolled_back_already()
+            if self.joined:
+                return
+            if lost:
+                self._connection.invalidate()
+            else:
+                cursor.close()
+            self._connection.close()
+        finally:
+            if self._held and self.writers is not None:
+                self._held = False
+                self.writers.release()
+
+    def _rolled_back_already(self) -> bool:
+        """Tell whether SQLite ended the transaction itself, as it does when the disk is full."""
+        return getattr(self._connection.connection.dbapi_connection, "in_transaction", True) is False
+
+
+class _Core:
+    """What the stores of all tenants share: engine, statements, queue of writers."""
+
+    def __init__(self, target: str | sa.URL | sa.Engine | sa.Connection, maps: MapSet, *, durable: bool, wait: float) -> None:
+        self.maps = maps
+        self.wait = wait
+        self.host: sa.Connection | None = None
+        self.writers: Writers | None = None
+        self.folder: tempfile.TemporaryDirectory[str] | None = None
+        embedded = False
+        if isinstance(target, sa.Connection):
+            self.host = target
+            engine = target.engine
+        elif isinstance(target, sa.Engine):
+            engine = target.execution_options(isolation_level="AUTOCOMMIT")
+        else:
+            engine = self._engine(sa.make_url(target))
+            embedded = engine.dialect.name == "sqlite"
+        self.engine = engine
+        self.dialect: Dialect = dialect_of(engine.dialect.name)
+        self.driver_error: type[BaseException] = engine.dialect.loaded_dbapi.Error
+        settings = list(self.dialect.setup)
+        if self.dialect.name == "sqlite":
+            self.writers = writers_of(str(engine.url.database))
+            settings += ["PRAGMA journal_mode = WAL", f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}"]
+        self.settings = tuple(settings)
+        quote = engine.dialect.identifier_preparer.quote
+        self.quote: Callable[[str], str] = quote
+        self.statements = {each.model: statements_of(each, self.dialect, quote) for each in maps.all}
+        self.checked = False
+        self.embedded = embedded
+        self._metadata: sa.MetaData | None = None
+
+    def _engine(self, url: sa.URL) -> sa.Engine:
+        try:
+            if url.get_backend_name() != "sqlite":
+                return sa.create_engine(url, isolation_level="AUTOCOMMIT", pool_pre_ping=False)
+            if url.database in {None, "", ":memory:"}:
+                # Units of work need connections of their own, which a database in memory cannot give.
+                self.folder = tempfile.TemporaryDirectory(prefix="pycrm-")
+                url = url.set(database=str(Path(self.folder.name) / "store.db"))
+            else:
+                url = url.set(database=str(Path(str(url.database)).resolve()))
+            engine = sa.create_engine(url, isolation_level="AUTOCOMMIT", connect_args={"check_same_thread": False})
+        except (sa.exc.ArgumentError, sa.exc.NoSuchModuleError, ImportError) as error:
+            raise _missing(error, url) from error
+        folder = self.folder
+        weakref.finalize(self, _dispose, engine, folder)
+        return engine
+
+    @property
+    def metadata(self) -> sa.MetaData:
+        """The tables, for this database."""
+        if self._metadata is None:
+            flavour = self.dialect.name
+            if flavour == "mariadb" and not getattr(self.engine.dialect, "is_mariadb", False):
+                flavour = "mysql"
+            self._metadata = metadata_of(self.maps, flavour)
+        return self._metadata
+
+
+def _dispose(engine: sa.Engine, folder: tempfile.TemporaryDirectory[str] | None) -> None:
+    engine.dispose()
+    if folder is not None:
+        folder.cleanup()
+
+
+def _missing(error: Exception, url: sa.URL) -> Exception:
+    from pycrm.errors import MissingExtraError  # noqa: PLC0415
+
+    if isinstance(error, ImportError):
+        extra = {"postgresql": "postgres", "mysql": "mysql", "mariadb": "mysql"}.get(url.get_backend_name(), "sql")
+        return MissingExtraError(error.name or url.get_driver_name(), extra)
+    return StoreError(f"no database is reached by {url.render_as_string()!r}: {error}")
+
+
+class SqlStore:
+    """A store in a database, scoped to one tenant; safe to share between threads.
+
+    Parameters
+    ----------
+    target : str, URL, Engine or Connection
+        ``"sqlite:///crm.db"``, ``"sqlite://"`` (a temporary file), ``"postgresql+psycopg://..."``,
+        ``"mysql+pymysql://..."``; or an Engine of the host, whose pool is used; or a Connection of the host, whose
+        transaction every unit of work joins as a savepoint.
+    maps : iterable of EntityMap, optional
+        How entities are kept; `default_maps` unless given.
+    clock : callable
+        The time written into the audit trail.
+    retries : Retries
+        How `run` waits.
+    durable : bool
+        On SQLite: whether a commit survives a power cut (synchronous FULL), or only a crash of the process (NORMAL).
+    wait : float
+        On SQLite: how many seconds a writer waits for its turn.
+
+    Notes
+    -----
+    An empty SQLite database gets its tables on first use; on a server, call `create_schema` once, or migrate with
+    `pycrm.storage.sql.upgrade`.
+
+    Examples
+    --------
+    >>> from pycrm.model.order import Product
+    >>> store = SqlStore("sqlite://")
+    >>> with store.begin(actor="ana") as uow:
+    ...     pen = uow.products.add(Product(sku="A1", name="Pen"))
+    ...     uow.commit()
+    >>> store.run(lambda uow: uow.products.get(pen.id).name)
+    'Pen'
+    """
+
+    def __init__(
+        self,
+        target: str | sa.URL | sa.Engine | sa.Connection,
+        maps: Iterable[EntityMap] | None = None,
+        *,
+        clock: Callable[[], datetime] = utc_now,
+        retries: Retries | None = None,
+        durable: bool = True,
+        wait: float = 5.0,
+    ) -> None:
+        self.name = "main"
+        self.clock = clock
+        self.retries = Retries() if retries is None else retries
+        self._maps = MapSet(default_maps() if maps is None else maps)
+        self._core = _Core(target, self._maps, durable=durable, wait=wait)
+        self.dialect = self._core.dialect
+
+    @property
+    def engine(self) -> sa.Engine:
+        """The engine, for questions of the host's own."""
+        return self._core.engine
+
+    @property
+    def metadata(self) -> sa.MetaData:
+        """The tables, for the host's own statements and migrations."""
+        return self._core.metadata
+
+    def _statements(self, map: EntityMap) -> Statements:
+        return self._core.statements[map.model]
+
+    def _quote(self, name: str) -> str:
+        return self._core.quote(name)
+
+    def _open(self) -> _Link:
+        if not self._core.checked:
+            check_revision(self._core)
+            self._core.checked = True
+        return _Link(self._core)
+
+    def create_schema(self) -> None:
+        """Make the tables that are not there yet, and write down the revision; nothing happens where all is there."""
+        create_schema(self._core)
+        self._core.checked = True
+
+    def close(self) -> None:
+        """Close every connection of the pool; a store of a temporary file forgets it."""
+        if self._core.host is None:
+            _dispose(self._core.engine, self._core.folder)
+
+    def tenant(self, tenant: str, /) -> SqlStore:
+        """Return the same store for another tenant; nothing of one is seen in another."""
+        made = object.__new__(type(self))
+        made.__dict__.update(self.__dict__)
+        made.name = checked_tenant(tenant)
+        return made
+
+    def begin(
+        self,
+        *,
+        read_only: bool = False,
+        isolation: Isolation = "default",
+        actor: str | None = None,
+        cause: str | None = None,
+    ) -> SqlUnit:
+        """Open a unit of work; `actor` and `cause` go into the audit trail."""
+        return SqlUnit(self, read_only=read_only, isolation=isolation, actor=actor, cause=cause)
+
+    def run(self, work: Callable[[SqlUnit], T], /, *, key: str | None = None, attempts: int = 5) -> T:
+        """Run `work` in a unit of work and commit; retry Transient with the whole work."""
+        return run(self._at_once, work, key=key, attempts=attempts, retries=self.retries)
+
+    def _at_once(self) -> SqlUnit:
+        return SqlUnit(self, read_only=False, isolation="default", actor=None, cause=None, at_once=True)
+
+    def claim(self, holder: str, /, *, limit: int = 100, lease: float = 30.0) -> Sequence[Claim]:
+        """Return the oldest events, in order, and keep other holders away for `lease` seconds."""
+        checked_size("limit", limit)
+        with self._at_once() as unit:
+            if not self._leased(unit, holder, lease):
+                return []
+            p, document = self.dialect.parameter, self.dialect.document
+            rows = unit.fetch(
+                f"SELECT id, type, {document.format('payload')}, at FROM pycrm_outbox"  # noqa: S608  # names alone
+                f" WHERE tenant = {p} ORDER BY at, position, id LIMIT {p}",
+                (self.name, limit),
+            )
+            unit.commit()
+        read_id, read_at = self.dialect.reader(ID) or _same, self.dialect.reader(AT) or _same
+        return [Claim(read_id(id), kind, json.loads(payload), read_at(at)) for id, kind, payload, at in rows]
+
+    def _leased(self, unit: SqlUnit, holder: str, lease: float) -> bool:
+        p, now = self.dialect.parameter, self.clock()
+        until = unit._bind_at(now + timedelta(seconds=lease))
+        changed = unit.execute(
+            f"UPDATE pycrm_lease SET holder = {p}, until = {p}"  # noqa: S608  # names alone
+            f" WHERE tenant = {p} AND name = 'outbox' AND (holder = {p} OR until <= {p})",
+            (holder, until, self.name, holder, unit._bind_at(now)),
+        )
+        if changed:
+            return True
+        held = unit.fetch_one(
+            f"SELECT holder FROM pycrm_lease WHERE tenant = {p} AND name = 'outbox'",  # noqa: S608  # names alone
+            (self.name,),
+        )
+        if held is not None:
+            return bool(held[0] == holder)
+        unit.execute(
+            f"INSERT INTO pycrm_lease (tenant, name, holder, until) VALUES ({p}, 'outbox', {p}, {p})",  # noqa: S608
+            (self.name, holder, until),
+            lambda _: Transient("another relay took the lease at the same moment"),
+        )
+        return True
+
+    def settle(self, holder: str, ids: Sequence[UUID], /) -> int:
+        """Forget delivered events; return how many there were."""
+        p = self.dialect.parameter
+        with self._at_once() as unit:
+            held = unit.fetch_one(
+                f"SELECT holder FROM pycrm_lease WHERE tenant = {p} AND name = 'outbox'",  # noqa: S608  # names alone
+                (self.name,),
+            )
+            if held is None or held[0] != holder:
+                return 0
+            settled = 0
+            for id in ids:
+                settled += unit.execute(
+                    f"DELETE FROM pycrm_outbox WHERE tenant = {p} AND id = {p}",  # noqa: S608  # names alone
+                    (self.name, unit._bind_id(id)),
+                )
+            unit.commit()
+        return settled
+
+
+def _same(value: Any) -> Any:
+    return value

@@ -1,0 +1,303 @@
+"""A unit of work over one connection: transactions, errors as ours, the audit trail, the outbox."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from pycrm.errors import Broken, Duplicate, StoreError, Transient, Unknown
+from pycrm.model.entity import new_id
+from pycrm.storage.mapping import EntityMap
+from pycrm.storage.protocols import Change, Isolation, OnConflict
+from pycrm.storage.query import E, Query
+from pycrm.storage.sql.repository import SqlRepository
+from pycrm.storage.sql.statements import AT, ID, Statements
+from pycrm.storage.unit import Unit, event_of
+
+if TYPE_CHECKING:
+    from pycrm.storage.sql.store import SqlStore
+
+__all__ = ["SqlUnit"]
+
+
+class SqlUnit(Unit):
+    """A unit of work of a `SqlStore`; open it with `SqlStore.begin`.
+
+    On SQLite a writing unit reads what is committed until its first write, and holds the one writer's place from there on;
+    `SqlStore.run` and ``isolation="serializable"`` take that place at once.
+    """
+
+    def __init__(
+        self,
+        store: SqlStore,
+        *,
+        read_only: bool,
+        isolation: Isolation,
+        actor: str | None,
+        cause: str | None,
+        at_once: bool = False,
+    ) -> None:
+        super().__init__(read_only=read_only, isolation=isolation, actor=actor, cause=cause)
+        self.tenant = store.name
+        self.dialect = store.dialect
+        self._store = store
+        self._maps = store._maps
+        self._clock = store.clock
+        self._repositories: dict[type[Any], SqlRepository[Any]] = {}
+        self._audit: list[tuple[Any, ...]] = []
+        self._events: list[tuple[str, Any]] = []
+        self._lost = False
+        self._writing = False
+        self._bind_id = self.dialect.binder(ID) or _same
+        self._bind_at = self.dialect.binder(AT) or _same
+        self._link = store._open()
+        self._cursor = self._link.cursor()
+        try:
+            if self.dialect.name != "sqlite" or self._link.joined:
+                self._begin()
+            elif read_only:
+                self._tell(self.dialect.begin_read)
+            elif at_once or isolation == "serializable":
+                self._begin()
+        except BaseException:
+            self._end("failed")
+            raise
+
+    def _begin(self) -> None:
+        """Begin the transaction; on SQLite, take the writer's place before."""
+        if self._link.joined:
+            self._tell((f"SAVEPOINT {self._link.savepoint}",))
+        elif self.read_only:
+            self._tell(self.dialect.begin_read)
+        else:
+            if self._link.writers is not None:
+                self._link.acquire()
+            serializable = self.isolation == "serializable"
+            self._tell(self.dialect.begin_serializable if serializable else self.dialect.begin_write)
+        self._writing = True
+
+    def _check_writable(self) -> None:
+        super()._check_writable()
+        if not self._writing:
+            try:
+                self._begin()
+            except StoreError:
+                self._end("failed")
+                raise
+
+    def of(self, model: type[E], /) -> SqlRepository[E]:
+        """Return the repository of one entity class."""
+        found = self._repositories.get(model)
+        if found is None:
+            found = self._repositories[model] = SqlRepository(self, model)
+        return found
+
+    def _statements(self, model: type[Any]) -> Statements:
+        return self._store._statements(self._maps.of(model))
+
+    def _tell(self, statements: Iterable[str]) -> None:
+        for statement in statements:
+            self.execute(statement)
+
+    @contextmanager
+    def _translated(self, blame: Callable[[Any], StoreError | None] | None = None) -> Iterator[None]:
+        """Raise a driver's error as ours; `blame` finds out which rule of which row it was."""
+        try:
+            yield
+        except self._link.errors as error:
+            raise self._as_ours(error, blame) from error
+
+    def _as_ours(self, error: BaseException, blame: Callable[[Any], StoreError | None] | None = None) -> StoreError:
+        failure = self.dialect.failure(error)
+        self._lost = self._lost or failure.lost
+        if failure.kind == "transient":
+            made: StoreError = Transient("the database is busy or out of reach", failure.code)
+        elif failure.kind in {"duplicate", "broken"}:
+            found = None if blame is None else self._blamed(blame, failure)
+            if found is None:
+                kind = Duplicate if failure.kind == "duplicate" else Broken
+                found = kind("row", failure.constraint or failure.code)
+            made = found
+        else:
+            made = StoreError(f"the database refused with code {failure.code}; the driver's error is the cause of this one")
+        self._end("failed")
+        return made
+
+    def _blamed(self, blame: Callable[[Any], StoreError | None], failure: Any) -> StoreError | None:
+        if self.dialect.name == "postgresql" and failure.constraint is None:
+            return None
+        try:
+            return blame(failure)
+        except (*self._link.errors, StoreError):
+            return None
+
+    def execute(self, sql: str, parameters: Sequence[Any] = (), blame: Any = None) -> int:
+        """Run one statement and return how many rows it touched."""
+        with self._translated(blame):
+            self._cursor.execute(sql, parameters)
+            return int(self._cursor.rowcount)
+
+    def execute_many(self, sql: str, rows: Sequence[Sequence[Any]], blame: Any = None) -> int:
+        """Run one statement for many rows."""
+        if not rows:
+            return 0
+        with self._translated(blame):
+            self._cursor.executemany(sql, rows)
+            return int(self._cursor.rowcount)
+
+    def fetch(self, sql: str, parameters: Sequence[Any] = ()) -> list[Any]:
+        """Run a question and return its rows."""
+        with self._translated():
+            self._cursor.execute(sql, parameters)
+            return list(self._cursor.fetchall())
+
+    def fetch_one(self, sql: str, parameters: Sequence[Any] = ()) -> Any:
+        """Run a question and return its first row, or None."""
+        with self._translated():
+            self._cursor.execute(sql, parameters)
+            return self._cursor.fetchone()
+
+    def _note(self, map: EntityMap, id: UUID, version: int, action: str, fields: Mapping[str, Any] | None) -> None:
+        if map.append_only and action != "erase":
+            return
+        text = None if not fields else json.dumps(fields, ensure_ascii=False)
+        at = self._bind_at(self._clock())
+        self._audit.append(
+            (self.tenant, map.table, self._bind_id(id), version, action, at, self.actor, self.cause, text)
+        )
+
+    def emit(self, event: object, /) -> None:
+        """Put an event into the outbox, in the same transaction."""
+        self._check_writable()
+        self._events.append(event_of(event))
+
+    def columns(self, query: Query[Any], fields: Sequence[str], /) -> dict[str, list[Any]]:
+        """Return one list per field or path, in the order of the query."""
+        return self.of(query.model).columns(query, fields)
+
+    def put_columns(
+        self, model: type[Any], columns: Mapping[str, Sequence[Any]], /, *, on_conflict: OnConflict = "error"
+    ) -> int:
+        """Store one entity per row of the columns and return how many were written."""
+        return self.of(model).put_columns(columns, on_conflict=on_conflict)
+
+    def erase(self, model: type[Any], id: UUID, /) -> None:
+        """Delete the row and the values in its audit trail; raise NotFound, or Broken while something refers to it."""
+        self.of(model).erase(id)
+
+    def history(self, model: type[Any], id: UUID, /) -> Sequence[Change]:
+        """Return the audit trail of one entity, oldest first."""
+        self._check_open()
+        self._flush_audit()
+        map = self._maps.of(model)
+        if map.append_only:
+            first = None
+        else:
+            p = self.dialect.parameter
+            first = self.fetch_one(
+                f"SELECT added_at, added_by, added_because FROM {self._statements(model).table}"  # noqa: S608  # names
+                f" WHERE tenant = {p} AND id = {p}",
+                (self.tenant, self._bind_id(id)),
+            )
+        read_at = self.dialect.reader(AT) or _same
+        changes = []
+        if first is not None:
+            changes.append(Change(map.table, id, 1, "add", read_at(first[0]), first[1], first[2], {}))
+        p = self.dialect.parameter
+        rows = self.fetch(
+            f"SELECT version, action, at, actor, cause, {self.dialect.document.format('fields')} FROM pycrm_audit"  # noqa: S608
+            f" WHERE tenant = {p} AND model = {p} AND id = {p} ORDER BY version",
+            (self.tenant, map.table, self._bind_id(id)),
+        )
+        for version, action, at, actor, cause, text in rows:
+            fields = {} if text is None else {name: (old, new) for name, (old, new) in json.loads(text).items()}
+            changes.append(Change(map.table, id, version, action, read_at(at), actor, cause, fields))
+        return changes
+
+    def _flush_audit(self) -> None:
+        if self._audit:
+            rows, self._audit = self._audit, []
+            marks = ", ".join([self.dialect.parameter] * 9)
+            self.execute_many(
+                "INSERT INTO pycrm_audit (tenant, model, id, version, action, at, actor, cause, fields)"
+                f" VALUES ({marks})",
+                rows,
+            )
+
+    def _flush_events(self) -> None:
+        if self._events:
+            now = self._bind_at(self._clock())
+            rows = [
+                (self.tenant, now, position, self._bind_id(new_id()), kind, json.dumps(payload, ensure_ascii=False))
+                for position, (kind, payload) in enumerate(self._events)
+            ]
+            self._events = []
+            marks = ", ".join([self.dialect.parameter] * 6)
+            self.execute_many(
+                f"INSERT INTO pycrm_outbox (tenant, at, position, id, type, payload) VALUES ({marks})",  # noqa: S608
+                rows,
+            )
+
+    def result_of(self, key: str, /) -> tuple[Any] | None:
+        """Return the result remembered under an idempotency key, in a tuple, or None."""
+        self._check_open()
+        p = self.dialect.parameter
+        name = self._store._quote("key")
+        row = self.fetch_one(
+            f"SELECT {self.dialect.document.format('result')} FROM pycrm_result WHERE tenant = {p} AND {name} = {p}",  # noqa: S608
+            (self.tenant, key),
+        )
+        return None if row is None else (json.loads(row[0]),)
+
+    def remember(self, key: str, result: Any, /) -> None:
+        """Remember a result under an idempotency key, in the same transaction."""
+        self._check_writable()
+        p = self.dialect.parameter
+        row = (self.tenant, key, self._bind_at(self._clock()), json.dumps(result, ensure_ascii=False))
+        self.execute(
+            f"INSERT INTO pycrm_result (tenant, {self._store._quote('key')}, at, result) VALUES ({p}, {p}, {p}, {p})",  # noqa: S608
+            row,
+            lambda _: Transient("the same key was committed by another unit of work"),
+        )
+
+    def commit(self) -> None:
+        """Make everything durable at once; raise Conflict, Duplicate, Broken, Transient or Unknown."""
+        self._check_open()
+        if self._audit or self._events:
+            self._check_writable()
+            self._flush_audit()
+            self._flush_events()
+        if self._link.joined:
+            self._tell((f"RELEASE SAVEPOINT {self._link.savepoint}",))
+        elif self._writing or self.read_only:
+            try:
+                self._cursor.execute("COMMIT")
+            except self._link.errors as error:
+                failure = self.dialect.failure(error)
+                ours = self._as_ours(error)
+                if failure.lost:
+                    raise Unknown("the connection was lost during COMMIT", failure.code) from error
+                raise ours from error
+        self._end("committed")
+
+    def rollback(self) -> None:
+        """Undo everything; the unit has ended."""
+        if self._state == "open":
+            self._end("rolled back")
+
+    def _end(self, state: str) -> None:
+        """Give the connection back, without a transaction on it; one that cannot say so is thrown away."""
+        if self._state in {"committed", "rolled back", "failed"}:
+            return
+        begun = state != "committed" and (self._writing or self.read_only)
+        self._state = state
+        self._repositories.clear()
+        self._link.close(self._cursor, begun=begun, lost=self._lost)
+
+
+def _same(value: Any) -> Any:
+    return value
+
