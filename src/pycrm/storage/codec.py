@@ -12,15 +12,10 @@ import attrs
 
 from pycrm.errors import DocumentError, InvalidValueError
 from pycrm.model.predicate import reach
-from pycrm.serialize import structure, unstructure
+from pycrm.serialize import from_plain, to_plain
 from pycrm.storage.mapping import EntityMap
 
-__all__ = ["DocumentCodec", "changed_fields", "column_value", "plain_at", "to_plain"]
-
-
-def to_plain(value: Any) -> Any:
-    """Return `value` as plain data: what JSON can hold."""
-    return unstructure(value)
+__all__ = ["DocumentCodec", "changed_fields", "column_value", "plain_at"]
 
 
 def _holds_nul(plain: Any) -> bool:
@@ -52,7 +47,9 @@ class DocumentCodec:
                 continue
             # Only what is empty is left out: a default that says something may say something else tomorrow.
             if not default:
-                self.defaults[attribute.name] = attribute.converter(default) if callable(attribute.converter) else default
+                self.defaults[attribute.name] = (
+                    attribute.converter(default) if callable(attribute.converter) else default
+                )
             else:
                 self.fallbacks[attribute.name] = lambda default=default: default
 
@@ -71,16 +68,16 @@ class DocumentCodec:
             value = getattr(entity, name)
             if name in self.defaults and value == self.defaults[name]:
                 continue
-            made[name] = unstructure(value, kind)
+            made[name] = to_plain(value)
         return made
 
     def plain_of(self, name: str, value: Any) -> Any:
         """Return the value of one field as plain data."""
-        return unstructure(value, self.kinds[name])
+        return to_plain(value)
 
     def value(self, name: str, plain: Any) -> Any:
         """Return plain data as the entity holds it in one field."""
-        return structure(plain, self.kinds[name])
+        return from_plain(self.kinds[name], plain)
 
     def dump(self, entity: Any) -> str | None:
         """Return the document as JSON, None where it is empty; raise InvalidValueError where no store could keep it."""
@@ -114,7 +111,7 @@ class DocumentCodec:
             kind = self.kinds.get(name)
             if kind is None:
                 raise DocumentError(name, "unknown_field", f"{self.map.name} has no such field")
-            made[name] = structure(value, kind)
+            made[name] = from_plain(kind, value)
         for name, fallback in self.fallbacks.items():
             if name not in made:  # written by a release that did not know the field
                 made[name] = fallback()
@@ -130,7 +127,7 @@ def changed_fields(map: EntityMap, before: Any, after: Any) -> dict[str, tuple[A
             continue
         old, new = getattr(before, name), getattr(after, name)
         if old is not new and old != new:
-            changed[name] = (unstructure(old), unstructure(new))
+            changed[name] = (to_plain(old), to_plain(new))
     return changed
 
 
@@ -153,10 +150,14 @@ def column_value(map: EntityMap, entity: Any, path: str) -> Any:
 def column_value_of(value: Any, rest: str) -> Any:
     """Return what a document field holds below it; a collection on the way gives a list."""
     if not rest:
-        return unstructure(value)
+        return to_plain(value)
     found = list(reach(value, rest))
     values = [
-        value.value if isinstance(value, Enum) else unstructure(value) if attrs.has(type(value)) or isinstance(value, Mapping) else value
+        value.value
+        if isinstance(value, Enum)
+        else to_plain(value)
+        if attrs.has(type(value)) or isinstance(value, Mapping)
+        else value
         for value, _ in found
     ]
     through = isinstance(value, tuple | frozenset) or any(element for _, element in found) or len(values) > 1

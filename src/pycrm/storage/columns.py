@@ -29,7 +29,13 @@ def _listed(values: Any) -> list[Any]:
     if kind == "M" and getattr(values.dtype, "tz", None) is None:
         plain = getattr(values, "to_numpy", lambda: values)().astype("datetime64[us]").tolist()
         return [None if value is None else value.replace(tzinfo=UTC) for value in plain]
-    listed = values.tolist() if hasattr(values, "tolist") else values.to_list() if hasattr(values, "to_list") else list(values)
+    listed = (
+        values.tolist()
+        if hasattr(values, "tolist")
+        else values.to_list()
+        if hasattr(values, "to_list")
+        else list(values)
+    )
     if kind in {"i", "u", "b", "U", "S"}:
         return listed  # type: ignore[no-any-return]  # a NumPy array gives a list
     # Only NaN, NaT and their like differ from themselves.

@@ -241,7 +241,9 @@ class Reference:
 
 def search_key(value: str) -> str:
     """Return the indexed form of a searched text: itself, or its digest where it is too long for an index."""
-    return value if len(value) <= 200 else "sha256:" + hashlib.sha256(value.encode("utf-8", "surrogatepass")).hexdigest()
+    return (
+        value if len(value) <= 200 else "sha256:" + hashlib.sha256(value.encode("utf-8", "surrogatepass")).hexdigest()
+    )
 
 
 def _members(kind: Any) -> tuple[Any, ...]:
@@ -380,7 +382,9 @@ class EntityMap:
             If the class is no frozen entity, or a path leads nowhere.
         """
         if not attrs.has(model) or {"id", "version"} - {each.name for each in attrs.fields(model)}:
-            raise InvalidValueError("model", model, "give a frozen attrs class that derives from pycrm.model.entity.Entity")
+            raise InvalidValueError(
+                "model", model, "give a frozen attrs class that derives from pycrm.model.entity.Entity"
+            )
         hints = _hints(model)
         rules = tuple(_named(rule) for rule in unique)
         plain = tuple((index,) if isinstance(index, str) else tuple(index) for index in indexes)
@@ -532,7 +536,9 @@ class MapSet:
             return self._by_model[model]
         except KeyError:
             name = getattr(model, "__name__", repr(model))
-            raise InvalidQuery(name, "this store has no map of it; give the store maps=[*default_maps(), ...]") from None
+            raise InvalidQuery(
+                name, "this store has no map of it; give the store maps=[*default_maps(), ...]"
+            ) from None
 
     def referring_to(self, model: type[Any]) -> Iterator[tuple[EntityMap, Reference]]:
         """Yield every reference rule that points at `model`."""

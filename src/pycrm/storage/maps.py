@@ -68,9 +68,7 @@ def default_maps() -> tuple[EntityMap, ...]:
             indexes=[("customer_id", "occurred_at"), ("occurred_at",), ("anonymous_id",)],
             append_only=True,
         ),
-        EntityMap.of(
-            ConsentEntry, references=of_customer, indexes=[("customer_id", "captured_at")], append_only=True
-        ),
+        EntityMap.of(ConsentEntry, references=of_customer, indexes=[("customer_id", "captured_at")], append_only=True),
         EntityMap.of(StageChange, references=of_customer, indexes=[("customer_id", "occurred_at")], append_only=True),
         EntityMap.of(SourceRecord, unique=[("source", "key")], indexes=[("received_at",)]),
         EntityMap.of(
@@ -81,13 +79,11 @@ def default_maps() -> tuple[EntityMap, ...]:
         ),
         EntityMap.of(
             Assessment,
-            unique=[("customer_id", "run")],
+            unique=[("customer_id", "run", "as_of")],
             references=of_customer,
             indexes=[("run", "as_of"), ("tier",)],
         ),
-        EntityMap.of(
-            ContactIntent, references=of_customer, indexes=[("customer_id", "created_at"), ("run", "as_of")]
-        ),
+        EntityMap.of(ContactIntent, references=of_customer, indexes=[("customer_id", "created_at"), ("run", "as_of")]),
         EntityMap.of(Offer, unique=[("code",)], indexes=["priority"]),
         EntityMap.of(
             OfferDecision,

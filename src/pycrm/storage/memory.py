@@ -289,7 +289,9 @@ class MemoryRepository(Generic[E]):
         self._unit._check_writable()
         self._check(entity)
         if entity.version != 0:
-            raise InvalidValueError("version", entity.version, "add() takes what was never stored; save() what was loaded")
+            raise InvalidValueError(
+                "version", entity.version, "add() takes what was never stored; save() what was loaded"
+            )
         if self._exists(self._model, entity.id):
             raise self._unit._failed(Duplicate(self._map.name, "id", ("id",)))
         self._check_rules(entity)
@@ -441,7 +443,10 @@ class MemoryRepository(Generic[E]):
         for part in where.parts if isinstance(where, AllOf) else (where,):
             if not isinstance(part, Where) or part.op not in {Op.EQ, Op.IN}:
                 continue
-            asked = [each.value if hasattr(each, "value") else each for each in (part.value if part.op is Op.IN else (part.value,))]
+            asked = [
+                each.value if hasattr(each, "value") else each
+                for each in (part.value if part.op is Op.IN else (part.value,))
+            ]
             if part.path == "id":
                 return [value for value in asked if isinstance(value, UUID)]
             if part.path in self._table.indexes:
@@ -490,7 +495,9 @@ class MemoryRepository(Generic[E]):
                         yield entity
 
         own = [self._visible(id, deleted=query.deleted) for id in staged]
-        mine = self._sorted((e for e in own if e is not None and (where is None or evaluate(where, e))), order, start, limit)
+        mine = self._sorted(
+            (e for e in own if e is not None and (where is None or evaluate(where, e))), order, start, limit
+        )
         merged = heapq.merge(committed(), mine, key=lambda entity: entity.id.int) if mine else committed()
         return [entity for _, entity in zip(range(limit), merged, strict=False)] if limit is not None else list(merged)
 

@@ -67,7 +67,9 @@ class Ordering:
     terms: tuple[Term, ...] = field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        terms = [Term(self.map.orderable(by.path), by.direction == "desc", by.nulls == "last") for by in self.query.order]
+        terms = [
+            Term(self.map.orderable(by.path), by.direction == "desc", by.nulls == "last") for by in self.query.order
+        ]
         for at, term in enumerate(terms):
             if term.column.path == "id":
                 del terms[at + 1 :]

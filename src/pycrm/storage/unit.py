@@ -24,7 +24,7 @@ from pycrm.model.lifecycle import StageChange
 from pycrm.model.offer import Offer, OfferDecision
 from pycrm.model.order import Order, Product, UnallocatedRefund
 from pycrm.model.source import IdentityLink, SourceRecord
-from pycrm.storage.codec import to_plain
+from pycrm.serialize import to_plain
 from pycrm.storage.protocols import Isolation, Repository
 from pycrm.storage.query import E
 
@@ -42,7 +42,9 @@ def utc_now() -> datetime:
 def checked_tenant(tenant: str) -> str:
     """Return `tenant` if it can name one; raise InvalidValueError otherwise."""
     if not isinstance(tenant, str) or not _TENANT.match(tenant):
-        raise InvalidValueError("tenant", tenant, "use 1 to 64 ASCII letters, digits and . _ : -, a letter or digit first")
+        raise InvalidValueError(
+            "tenant", tenant, "use 1 to 64 ASCII letters, digits and . _ : -, a letter or digit first"
+        )
     return tenant
 
 
@@ -54,7 +56,9 @@ def event_of(event: object) -> tuple[str, Any]:
         try:
             payload = json.loads(json.dumps({k: v for k, v in event.items() if k != "type"}, allow_nan=False))
         except (TypeError, ValueError) as error:
-            raise InvalidValueError("event", event, "give plain data: text, finite numbers, lists and mappings") from error
+            raise InvalidValueError(
+                "event", event, "give plain data: text, finite numbers, lists and mappings"
+            ) from error
         return event["type"], payload
     raise InvalidValueError("event", event, "emit a frozen attrs value, or a mapping with a 'type'")
 

@@ -268,7 +268,9 @@ class _Writer:
             for row in zip(*bound, *singles, texts, strict=True)
         ]  # fmt: skip
         chosen = rows if len(kept) == size else [rows[at] for at in kept]
-        unit.execute_many(self.repository._statements.insert, chosen, lambda failure: self._blame(values, kept, failure))
+        unit.execute_many(
+            self.repository._statements.insert, chosen, lambda failure: self._blame(values, kept, failure)
+        )
         self._keys(bound[0], parts, unique, kept)
         return len(chosen)
 
@@ -330,7 +332,9 @@ class _Writer:
             f"INSERT INTO pycrm_search (tenant, model, path, value, id) VALUES ({p}, {p}, {p}, {p}, {p})",  # noqa: S608
             search,
         )
-        self.repository._insert_unique([(unit.tenant, map.table, rule, key, ids[at]) for at in kept for rule, key in unique[at]])
+        self.repository._insert_unique(
+            [(unit.tenant, map.table, rule, key, ids[at]) for at in kept for rule, key in unique[at]]
+        )
 
     def _blame(self, values: dict[str, list[Any]], kept: Sequence[int], failure: Any) -> Any:
         return self.repository._blame([self._filled(values, at) for at in kept], failure)

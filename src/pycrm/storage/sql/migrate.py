@@ -19,7 +19,9 @@ VERSION_TABLE = "pycrm_version"
 
 
 def _version_table(metadata: sa.MetaData) -> sa.Table:
-    return sa.Table(VERSION_TABLE, metadata, sa.Column("version_num", sa.String(32), primary_key=True), extend_existing=True)
+    return sa.Table(
+        VERSION_TABLE, metadata, sa.Column("version_num", sa.String(32), primary_key=True), extend_existing=True
+    )
 
 
 def _found(connection: sa.Connection) -> str | None:

@@ -111,7 +111,9 @@ class SqlRepository(Generic[E]):
         self._unit._check_writable()
         self._check_class(entity)
         if entity.version != 0:
-            raise InvalidValueError("version", entity.version, "add() takes what was never stored; save() what was loaded")
+            raise InvalidValueError(
+                "version", entity.version, "add() takes what was never stored; save() what was loaded"
+            )
         row = self._inserted(entity)
         self._unit.execute(self._statements.insert, row, lambda failure: self._blame([entity], failure))
         made = _at_version(entity, 1)
@@ -430,9 +432,7 @@ class SqlRepository(Generic[E]):
 
     def _update_all(self, pairs: Sequence[tuple[Any, Any]]) -> None:
         unit = self._unit
-        rows = [
-            (*self._codec.encode(entity), unit.tenant, self._id(entity.id), entity.version) for entity, _ in pairs
-        ]
+        rows = [(*self._codec.encode(entity), unit.tenant, self._id(entity.id), entity.version) for entity, _ in pairs]
         changed = [entity for entity, _ in pairs]
         touched = unit.execute_many(self._statements.update, rows, lambda failure: self._blame(changed, failure))
         if touched != len(rows):
@@ -454,7 +454,9 @@ class SqlRepository(Generic[E]):
         ordering, clause = self._asked(query)
         start = None if after is None else ordering.open(after)
         found: list[Any] = []
-        for batch in self._batches(query, ordering, clause, start, size + 1 if clause.rest is None else max(size + 1, 500)):
+        for batch in self._batches(
+            query, ordering, clause, start, size + 1 if clause.rest is None else max(size + 1, 500)
+        ):
             found += batch
             if len(found) > size:
                 break

@@ -46,7 +46,9 @@ class _Link:
         self._held = False
         if core.host is not None:
             self._connection = core.host
-            if core.dialect.name == "sqlite" and not getattr(core.host.connection.dbapi_connection, "in_transaction", True):
+            if core.dialect.name == "sqlite" and not getattr(
+                core.host.connection.dbapi_connection, "in_transaction", True
+            ):
                 self.cursor().execute("BEGIN")
             return
         try:
@@ -105,7 +107,9 @@ class _Link:
 class _Core:
     """What the stores of all tenants share: engine, statements, queue of writers."""
 
-    def __init__(self, target: str | sa.URL | sa.Engine | sa.Connection, maps: MapSet, *, durable: bool, wait: float) -> None:
+    def __init__(
+        self, target: str | sa.URL | sa.Engine | sa.Connection, maps: MapSet, *, durable: bool, wait: float
+    ) -> None:
         self.maps = maps
         self.wait = wait
         self.host: sa.Connection | None = None

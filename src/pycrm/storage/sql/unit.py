@@ -122,7 +122,9 @@ class SqlUnit(Unit):
                 found = kind("row", failure.constraint or failure.code)
             made = found
         else:
-            made = StoreError(f"the database refused with code {failure.code}; the driver's error is the cause of this one")
+            made = StoreError(
+                f"the database refused with code {failure.code}; the driver's error is the cause of this one"
+            )
         self._end("failed")
         return made
 
@@ -300,4 +302,3 @@ class SqlUnit(Unit):
 
 def _same(value: Any) -> Any:
     return value
-
