@@ -3,6 +3,7 @@
 `pycrm.storage.sql` keeps the same things in SQLite, PostgreSQL, MariaDB and MySQL.
 """
 
+from pycrm.storage.columns import read_columns, write_columns
 from pycrm.storage.mapping import Column, EntityMap, Kind, Reference, Unique, UniqueEach
 from pycrm.storage.maps import default_maps
 from pycrm.storage.memory import MemoryRepository, MemoryStore, MemoryUnit
@@ -21,6 +22,7 @@ from pycrm.storage.protocols import (
     UnitOfWork,
 )
 from pycrm.storage.query import By, Page, Query, asc, desc
+from pycrm.storage.view import CustomerView, customer_view
 
 __all__ = [
     "Audited",
@@ -30,6 +32,7 @@ __all__ = [
     "Column",
     "ColumnReader",
     "ColumnWriter",
+    "CustomerView",
     "EntityMap",
     "Erasing",
     "Kind",
@@ -48,8 +51,11 @@ __all__ = [
     "UniqueEach",
     "UnitOfWork",
     "asc",
+    "customer_view",
     "default_maps",
     "desc",
+    "read_columns",
+    "write_columns",
 ]
 
 

@@ -42,8 +42,8 @@ class DocumentCodec:
                 continue
             default = attribute.default
             if isinstance(default, attrs.Factory):  # type: ignore[arg-type]  # Factory is a class at run time
-                if not default.takes_self:  # type: ignore[attr-defined]  # attrs shows no type of it
-                    self.fallbacks[attribute.name] = default.factory  # type: ignore[attr-defined]  # as above
+                if not default.takes_self:
+                    self.fallbacks[attribute.name] = default.factory
                 continue
             # Only what is empty is left out: a default that says something may say something else tomorrow.
             if not default:
@@ -64,16 +64,12 @@ class DocumentCodec:
     def plain(self, entity: Any) -> dict[str, Any]:
         """Return the fields of the document as plain data."""
         made = {}
-        for name, kind in self.kinds.items():
+        for name in self.kinds:
             value = getattr(entity, name)
             if name in self.defaults and value == self.defaults[name]:
                 continue
             made[name] = to_plain(value)
         return made
-
-    def plain_of(self, name: str, value: Any) -> Any:
-        """Return the value of one field as plain data."""
-        return to_plain(value)
 
     def value(self, name: str, plain: Any) -> Any:
         """Return plain data as the entity holds it in one field."""
@@ -170,7 +166,7 @@ def plain_at(codec: DocumentCodec, documents: list[dict[str, Any]], path: str) -
     """Return what each document holds at `path`, as `column_value` would."""
     name, _, rest = path.partition(".")
     known: dict[str, Any] = {}
-    made = []
+    made: list[Any] = []
     for document in documents:
         if name not in document:
             made.append(None)

@@ -24,7 +24,7 @@ __all__ = ["Rows", "read_columns", "write_columns"]
 
 
 def _listed(values: Any) -> list[Any]:
-    """A column as a list of Python values, missing ones as None."""
+    """Return a column as a list of Python values, missing ones as None."""
     kind = getattr(getattr(values, "dtype", None), "kind", "")
     if kind == "M" and getattr(values.dtype, "tz", None) is None:
         plain = getattr(values, "to_numpy", lambda: values)().astype("datetime64[us]").tolist()
@@ -37,9 +37,8 @@ def _listed(values: Any) -> list[Any]:
         else list(values)
     )
     if kind in {"i", "u", "b", "U", "S"}:
-        return listed  # type: ignore[no-any-return]  # a NumPy array gives a list
-    # Only NaN, NaT and their like differ from themselves.
-    return [None if value is not value or _is_missing(value) else value for value in listed]
+        return listed
+    return [None if _is_missing(value) else value for value in listed]
 
 
 def _is_missing(value: Any) -> bool:

@@ -6,12 +6,11 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from uuid import UUID
 
-from pycrm.storage.protocols import UnitOfWork
-from pycrm.storage.query import Query, desc
-
 from pycrm.model.assessment import Assessment
 from pycrm.model.consent import ConsentEntry
 from pycrm.model.predicate import where
+from pycrm.storage.protocols import UnitOfWork
+from pycrm.storage.query import Query, desc
 
 __all__ = ["consents_by_customer", "last_assessments"]
 

@@ -247,7 +247,7 @@ def search_key(value: str) -> str:
 
 
 def _members(kind: Any) -> tuple[Any, ...]:
-    """The alternatives of a type, without None."""
+    """Return the alternatives of a type, without None."""
     if isinstance(kind, typing.TypeAliasType if hasattr(typing, "TypeAliasType") else ()):
         kind = kind.__value__
     if typing.get_origin(kind) in {typing.Union, types.UnionType}:
@@ -272,7 +272,7 @@ def _hints(model: type[Any]) -> dict[str, Any]:
 
 
 def _at(kind: Any, parts: Sequence[str]) -> tuple[Kind | None, bool, type[Enum] | None]:
-    """What lies at a path below a type, and whether collections lie on the way."""
+    """Return what lies at a path below a type, and whether collections lie on the way."""
     for member in _members(kind):
         if typing.get_origin(member) in {tuple, frozenset, list, set}:
             inner, _, enum = _at(typing.get_args(member)[0], parts)

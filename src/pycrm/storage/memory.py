@@ -1,3 +1,4 @@
+# ruff: noqa: SLF001  # a store, its units of work and their repositories are one thing in several classes
 """MemoryStore: a real store that lives in memory, and the reference for every other.
 
 Each row keeps its versions; a unit of work reads the snapshot of its beginning and stages its own changes beside it, so
@@ -32,7 +33,7 @@ from pycrm.model.entity import new_id
 from pycrm.model.predicate import AllOf, Op, Predicate, Where, evaluate, kind_of
 from pycrm.storage.codec import DocumentCodec, changed_fields, column_value
 from pycrm.storage.columns import Rows
-from pycrm.storage.mapping import COMPARED_AS, EntityMap, MapSet, Unique, search_key
+from pycrm.storage.mapping import COMPARED_AS, EntityMap, MapSet, search_key
 from pycrm.storage.maps import default_maps
 from pycrm.storage.ordering import Ordering
 from pycrm.storage.protocols import Change, Claim, Isolation, OnConflict, RowOutcome
@@ -542,7 +543,7 @@ class MemoryUnit(Unit):
         found = self._repositories.get(model)
         if found is None:
             found = self._repositories[model] = MemoryRepository(self, model)
-        return found  # type: ignore[no-any-return]  # made for this very model
+        return found
 
     def _saw(self, model: type[Any], id: UUID, entity: Any) -> None:
         if entity is not None:

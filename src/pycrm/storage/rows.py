@@ -13,11 +13,11 @@ from pycrm.storage.protocols import OnConflict
 __all__ = ["checked_size", "entities_of"]
 
 
-def checked_size(name: str, size: int) -> int:
+def checked_size(name: str, size: Any) -> int:
     """Return `size` if it is a whole number from 1 on; raise InvalidValueError otherwise."""
     if isinstance(size, bool) or not isinstance(size, int) or size < 1:
         raise InvalidValueError(name, size, "give a whole number of at least 1")
-    return size
+    return int(size)
 
 
 def entities_of(map: EntityMap, entities: Iterable[Any], on_conflict: OnConflict) -> list[Any]:

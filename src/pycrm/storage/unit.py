@@ -39,13 +39,13 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-def checked_tenant(tenant: str) -> str:
+def checked_tenant(tenant: Any) -> str:
     """Return `tenant` if it can name one; raise InvalidValueError otherwise."""
     if not isinstance(tenant, str) or not _TENANT.match(tenant):
         raise InvalidValueError(
             "tenant", tenant, "use 1 to 64 ASCII letters, digits and . _ : -, a letter or digit first"
         )
-    return tenant
+    return str(tenant)
 
 
 def event_of(event: object) -> tuple[str, Any]:
@@ -220,7 +220,7 @@ def run(begin: Callable[[], U], work: Callable[[U], T], *, key: str | None, atte
     """
     if attempts < 1:
         raise InvalidValueError("attempts", attempts, "give at least 1")
-    if key is not None and (not isinstance(key, str) or not 0 < len(key) <= 200 or "\0" in key):
+    if key is not None and (not 0 < len(key) <= 200 or "\0" in key):
         raise InvalidValueError("key", key, "give 1 to 200 characters")
     for attempt in range(attempts):
         last = attempt + 1 == attempts

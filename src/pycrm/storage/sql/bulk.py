@@ -1,3 +1,4 @@
+# ruff: noqa: SLF001  # a store, its units of work and their repositories are one thing in several classes
 """Columns straight into rows: every rule of the model is checked, but no entity is built.
 
 One instance of the class is filled again for each row, so that rules over several fields see what they would see; the value
@@ -15,6 +16,7 @@ from attrs import frozen
 
 from pycrm.errors import InvalidValueError
 from pycrm.model.entity import new_id
+from pycrm.serialize import to_plain
 from pycrm.storage.columns import Rows
 from pycrm.storage.mapping import Column, search_key
 from pycrm.storage.protocols import OnConflict
@@ -85,7 +87,7 @@ class _Nested:
         many = tuple((path, key) for path in self.paths for key in map.search_values(self.holder, path))
         if self.name in codec.defaults and value == codec.defaults[self.name]:
             return _Part(value, None, tuple(single), many)
-        text = codec.text({self.name: codec.plain_of(self.name, value)})
+        text = codec.text({self.name: to_plain(value)})
         assert text is not None
         return _Part(value, text[1:-1], tuple(single), many)
 
@@ -136,8 +138,8 @@ class _Writer:
     def _defaults(self, name: str) -> Callable[[Any], Any]:
         default = self.rows.fields[name].default
         if isinstance(default, attrs.Factory):  # type: ignore[arg-type]  # Factory is a class at run time
-            factory = default.factory  # type: ignore[union-attr]  # as above
-            return factory if default.takes_self else lambda _: factory()  # type: ignore[union-attr]  # as above
+            factory = default.factory
+            return factory if default.takes_self else lambda _: factory()
         return lambda _: default
 
     def _batch(self, start: int, end: int) -> int:
@@ -214,7 +216,7 @@ class _Writer:
         names = list(values)
         stand, put = object.__new__(self.map.model), object.__setattr__
         put(stand, "version", 0)
-        defaults = {name: self.rows.fields[name].default.factory for name in later}  # type: ignore[union-attr]
+        defaults = {name: self.rows.fields[name].default.factory for name in later}
         for at, row in enumerate(zip(*values.values(), strict=True)):
             for name, value in zip(names, row, strict=True):
                 put(stand, name, value)

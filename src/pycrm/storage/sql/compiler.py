@@ -31,7 +31,7 @@ class Clause:
     rest: Predicate | None = None
 
 
-class _Left(Exception):  # noqa: N818  # no failure: it says that a part is left to evaluate
+class _Left(Exception):  # no failure: it says that a part is left to evaluate
     """A part of a predicate that no column answers."""
 
 

@@ -116,9 +116,9 @@ def _whole(value: Decimal, scale: int) -> int:
     """`value` in units of its last place, without a context that could round."""
     sign, digits, exponent = Decimal(value).as_tuple()
     assert isinstance(exponent, int)
-    number = int("".join(map(str, digits)) or "0")
+    number: int = int("".join(map(str, digits)) or "0")
     shift = exponent + scale
-    number = number * 10**shift if shift >= 0 else number // 10**-shift
+    number = number * int(10**shift) if shift >= 0 else number // int(10**-shift)
     return -number if sign else number
 
 

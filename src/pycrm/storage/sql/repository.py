@@ -1,3 +1,4 @@
+# ruff: noqa: SLF001  # a store, its units of work and their repositories are one thing in several classes
 """The entities of one model in a database: point reads and writes, pages, bulk."""
 
 from __future__ import annotations
@@ -66,8 +67,6 @@ class SqlRepository(Generic[E]):
     def find(self, id: UUID, /) -> E | None:
         """Return the live entity, or None."""
         self._unit._check_open()
-        if not isinstance(id, UUID):
-            return None
         row = self._unit.fetch_one(self._statements.get, (self._unit.tenant, self._id(id)))
         return None if row is None else self._held(row)
 
@@ -116,7 +115,7 @@ class SqlRepository(Generic[E]):
             )
         row = self._inserted(entity)
         self._unit.execute(self._statements.insert, row, lambda failure: self._blame([entity], failure))
-        made = _at_version(entity, 1)
+        made: E = _at_version(entity, 1)
         self._put_keys(entity, None)
         self._loaded[entity.id] = made
         return made
@@ -136,7 +135,7 @@ class SqlRepository(Generic[E]):
         if touched != 1:
             raise self._conflict(entity.id, entity.version)
         self._put_keys(entity, before)
-        made = _at_version(entity, entity.version + 1)
+        made: E = _at_version(entity, entity.version + 1)
         self._unit._note(self._map, entity.id, made.version, "save", changed_fields(self._map, before, made))
         self._loaded[entity.id] = made
         return made
@@ -419,7 +418,8 @@ class SqlRepository(Generic[E]):
         return found
 
     def _each_holders(self, each: UniqueEach, keys: list[str]) -> dict[tuple[str, Any], UUID]:
-        p, found = self._unit.dialect.parameter, {}
+        p = self._unit.dialect.parameter
+        found: dict[tuple[str, Any], UUID] = {}
         for at in range(0, len(keys), _CHUNK):
             some = keys[at : at + _CHUNK]
             rows = self._unit.fetch(

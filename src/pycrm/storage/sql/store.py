@@ -1,3 +1,4 @@
+# ruff: noqa: SLF001  # a store, its units of work and their repositories are one thing in several classes
 """SqlStore: SQLite, PostgreSQL, MariaDB and MySQL through SQLAlchemy's engine, pool and dialects."""
 
 from __future__ import annotations
@@ -174,7 +175,7 @@ def _dispose(engine: sa.Engine, folder: tempfile.TemporaryDirectory[str] | None)
 
 
 def _missing(error: Exception, url: sa.URL) -> Exception:
-    from pycrm.errors import MissingExtraError  # noqa: PLC0415
+    from pycrm.errors import MissingExtraError
 
     if isinstance(error, ImportError):
         extra = {"postgresql": "postgres", "mysql": "mysql", "mariadb": "mysql"}.get(url.get_backend_name(), "sql")

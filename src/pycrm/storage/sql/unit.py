@@ -1,3 +1,4 @@
+# ruff: noqa: SLF001  # a store, its units of work and their repositories are one thing in several classes
 """A unit of work over one connection: transactions, errors as ours, the audit trail, the outbox."""
 
 from __future__ import annotations
@@ -133,7 +134,7 @@ class SqlUnit(Unit):
             return None
         try:
             return blame(failure)
-        except (*self._link.errors, StoreError):
+        except StoreError:
             return None
 
     def execute(self, sql: str, parameters: Sequence[Any] = (), blame: Any = None) -> int:
