@@ -99,9 +99,29 @@ def test_what_cannot_be_estimated_is_said_not_invented():
     store = store_of(ana, order(ana, 1, 20, 30))
     report = differentiate.assess(store, as_of=TODAY)
     [one] = everything(store, Assessment)
-    if one.expected_value is None:
-        assert any(reason.code == "no_expected_value" for reason in one.reasons)
-    assert report.notes
+    assert one.expected_value is None
+    assert [reason.code for reason in one.reasons] == ["rfm", "tier", "no_expected_value"]
+    assert report.notes == ("purchases to come cannot be estimated: nobody has bought on two days yet",)
+    assert report.expected_value is None
+
+
+def test_a_search_without_a_maximum_gives_no_numbers():
+    ana = customer("Ana")
+    report = differentiate.assess(store_of(ana, order(ana, 1, 20, 30), order(ana, 2, 10, 30)), as_of=TODAY)
+    assert report.expected_value is None
+    assert any("the search found no maximum" in note for note in report.notes)
+
+
+def test_without_a_spend_model_each_purchase_is_worth_the_mean_and_that_is_said():
+    made = [one if not hasattr(one, "lines") else order_at(one, "10.00") for one in shop(150)]
+    report = differentiate.assess(store_of(*made), as_of=TODAY)
+    assert any("take each purchase to be worth the mean, 10.00" in note for note in report.notes)
+    assert report.expected_value is not None
+
+
+def order_at(one, price):
+    lines = tuple(evolve(line, unit_price=Money(price, EUR)) for line in one.lines)
+    return evolve(one, lines=lines)
 
 
 def test_no_orders_at_all_is_an_error_that_says_so():

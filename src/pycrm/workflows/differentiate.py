@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from pycrm.clv import BetaGeoNBD, GammaGamma, lifetime_value, purchase_summary
 from pycrm.clv.units import Unit
-from pycrm.errors import CurrencyMismatchError, InvalidValueError, NotEstimableError, PycrmWarning
+from pycrm.errors import CurrencyMismatchError, InvalidDataError, InvalidValueError, NotEstimableError, PycrmWarning
 from pycrm.fit import Fit
 from pycrm.model.assessment import Assessment, Tier
 from pycrm.model.checks import is_line
@@ -160,8 +160,13 @@ def value_orders(
         customers["revenue"] = customers["customer"].map(value).fillna(customers["revenue"])
 
     notes: list[str] = []
-    purchases = _fitted(lambda: BetaGeoNBD.fit(summary), "the purchase model", notes)
-    spend = _fitted(lambda: GammaGamma.fit(summary), "the spend model", notes)
+    purchases: Fit[BetaGeoNBD] | None = None
+    spend: Fit[GammaGamma] | None = None
+    if (summary["frequency"] > 0).any():
+        purchases = _fitted(lambda: BetaGeoNBD.fit(summary), "the purchase model", notes)
+        spend = _fitted(lambda: GammaGamma.fit(summary), "the spend model", notes)
+    else:
+        notes.append("purchases to come cannot be estimated: nobody has bought on two days yet")
     for name in ("probability_alive", "expected_purchases", "expected_value", "expected_low", "expected_high"):
         customers[name] = np.nan
     if purchases is not None:
@@ -184,12 +189,13 @@ def _fitted(fit: Callable[[], Fit[Any]], what: str, notes: list[str]) -> Fit[Any
             # What a fit warns of is in its notes, and from there in ours.
             warnings.simplefilter("ignore", PycrmWarning)
             found = fit()
-    except (NotEstimableError, ValueError) as error:
+    except (NotEstimableError, InvalidDataError) as error:
         notes.append(f"{what} cannot be estimated: {error}")
         return None
     notes.extend(f"{what}: {note}" for note in found.notes)
     if not found.converged:
-        notes.append(f"{what} did not converge; its numbers are not the maximum")
+        notes.append(f"{what} is left out: the search found no maximum, and numbers from elsewhere would be inventions")
+        return None
     return found
 
 
@@ -376,10 +382,10 @@ def _assess(
     since = orders["day"].min().date()
     _forget(unit_of_work, run, as_of)
     made = []
-    for batch_of_customers in unit_of_work.of(Customer).stream(Query(Customer)):
-        for customer in batch_of_customers:
-            money = Money(exact.get(customer.id, Decimal(0)), currency)
-            made.append(_assessment(customer.id, known.get(customer.id), money, run, as_of, since, valuation.notes))
+    for customers in unit_of_work.of(Customer).stream(Query(Customer)):
+        for one in customers:
+            money = Money(exact.get(one.id, Decimal(0)), currency)
+            made.append(_assessment(one.id, known.get(one.id), money, run, as_of, since, valuation.notes))
     unit_of_work.of(Assessment).put_many(made)
 
     expected = valuation.customers["expected_value"]
@@ -391,7 +397,7 @@ def _assess(
         customers=len(made),
         orders=int(valuation.customers["orders"].sum()),
         revenue=Money(sum(exact.values(), Decimal(0)), currency),
-        tiers={tier: sum(one.tier == tier for one in made) for tier in TIERS},
+        tiers={tier: sum(assessed.tier == tier for assessed in made) for tier in TIERS},
         segments={str(name): int(count) for name, count in valuation.customers["segment"].value_counts().items()},
         expected_value=None if expected.isna().all() else _money(float(expected.sum()), currency),
         parameters={} if purchases is None else dict(purchases.parameters),
