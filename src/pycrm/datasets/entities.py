@@ -26,7 +26,15 @@ if TYPE_CHECKING:
 
 __all__ = ["consents", "customers", "everything", "interactions", "orders", "products", "source_records"]
 
-_FIELDS = ("given", "family", "email", "phone", "postcode", "city")
+_FIELDS = {
+    "given_name": "given",
+    "family_name": "family",
+    "email": "email",
+    "phone": "phone",
+    "postcode": "postcode",
+    "city": "city",
+    "country": "country",
+}
 _SELF_SERVICE = frozenset({"web"})
 
 
@@ -73,13 +81,11 @@ def source_records(business: SimulatedBusiness) -> Iterator[SourceRecord]:
     ids = _Ids(business.seed, "contacts", len(contacts))
     moments = _moments(contacts["received_at"])
     births = contacts["birth_date"].astype("datetime64[us]").dt.to_pydatetime()
-    columns = [contacts[name].tolist() for name in _FIELDS]
+    columns = {name: contacts[column].tolist() for name, column in _FIELDS.items()}
     for row, (source, key, at, birth) in enumerate(
         zip(contacts["source"], contacts["key"], moments, births, strict=True)
     ):
-        fields: dict[str, object] = {
-            name: column[row] for name, column in zip(_FIELDS, columns, strict=True) if column[row]
-        }
+        fields: dict[str, object] = {name: column[row] for name, column in columns.items() if column[row]}
         if not pd.isna(birth):
             fields["birth_date"] = birth.date()
         yield SourceRecord(id=ids.at(row, at), source=source, key=key, received_at=at, fields=fields)

@@ -220,7 +220,7 @@ def make_contacts(
     count = len(person)
     told: dict[str, Any] = {
         name: people[name].to_numpy()[person].copy()
-        for name in ("given", "family", "email", "phone", "postcode", "city")
+        for name in ("given", "family", "email", "phone", "postcode", "city", "country")
     }
     original = np.arange(count) < size
 

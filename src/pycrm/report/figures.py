@@ -37,8 +37,8 @@ ACTIONS: Mapping[str, str] = {
 
 TIER_MEANING: Mapping[str, str] = {
     "most valuable": "the top fifth by expected value: keep",
-    "most growable": "the largest gap between what they bring and what they would if certainly active: win back and grow",
-    "migrator": "just below one of those two edges: a push decides",
+    "most growable": "who could bring most beyond what they bring: grow",
+    "migrator": "the tenth just below: a push decides",
     "low maintenance": "everybody else: serve well at low cost",
     "below zero": "cost more than they bring: find out why, and stop losing",
 }
@@ -177,14 +177,14 @@ def figures(
     segment, cells = _segment_of(purchases, customer, day, net, size)
     say("purchase model")
     ahead = forecast(purchases, unit)
-    expected, alive, potential = (np.full(size, np.nan) for _ in range(3))
+    expected, alive = np.full(size, np.nan), np.full(size, np.nan)
     if not isinstance(ahead.model, Unestimable):
         rows = ahead.model.summary.index.to_numpy()
         alive[rows] = ahead.model.alive
         if not isinstance(ahead.value, Unestimable):
-            expected[rows], potential[rows] = ahead.value.value, ahead.value.potential
+            expected[rows] = ahead.value.value
     say("tiers")
-    tier = _tier_of(values, expected, potential)
+    tier = _tier_of(values, expected, counts > 0)
     last = np.full(size, np.iinfo(np.int64).min)
     np.maximum.at(last, customer, day.astype(np.int64))
     buyers = counts > 0
@@ -268,20 +268,13 @@ def _segments(
     return tuple(made)
 
 
-def _tier_of(
-    values: NDArray[np.float64], expected: NDArray[np.float64], potential: NDArray[np.float64]
-) -> NDArray[Any]:
-    """Tier by expected value where there is one; who brought less than nothing so far is judged by that."""
-    if np.isnan(expected).all():
-        return np.asarray(value_tiers({"value": values})["tier"].to_numpy(), dtype=object)
-    losing = (values < 0) | np.isnan(expected)
-    frame = pd.DataFrame(
-        {
-            "value": np.where(losing, np.minimum(values, 0.0), expected),
-            "potential": np.where(losing, np.minimum(values, 0.0), potential),
-        }
-    )
-    return np.asarray(value_tiers(frame, potential="potential")["tier"].to_numpy(), dtype=object)
+def _tier_of(values: NDArray[np.float64], expected: NDArray[np.float64], buyers: NDArray[np.bool_]) -> NDArray[Any]:
+    """Tier buyers by expected value where there is one, by the value so far where that is negative or all there is."""
+    tier = np.where(values < 0, "below zero", "low maintenance").astype(object)
+    if buyers.any():
+        worth = np.where((values < 0) | np.isnan(expected), values, expected)[buyers]
+        tier[buyers] = value_tiers({"value": worth})["tier"].to_numpy()
+    return tier
 
 
 def _tiers(tier: NDArray[Any], values: NDArray[np.float64], expected: NDArray[np.float64]) -> tuple[Tier, ...]:

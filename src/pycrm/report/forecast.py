@@ -125,8 +125,6 @@ class LifetimeValue:
     ----------
     value : ndarray
         For each row of the summary, the expectation.
-    potential : ndarray
-        The same if the customer were certainly still active.
     total, low, high : float
         Of all of them, with 95 % limits: parameters and chance.
     spend : Fit or None
@@ -136,7 +134,6 @@ class LifetimeValue:
     """
 
     value: NDArray[np.float64] = field(repr=False)
-    potential: NDArray[np.float64] = field(repr=False)
     total: float
     low: float
     high: float
@@ -333,7 +330,6 @@ def _lifetime_value(model: PurchaseModel) -> LifetimeValue | Unestimable:
         return Unestimable("lifetime value", "the model gives some customers no finite value")
     made = LifetimeValue(
         value=value,
-        potential=value / np.maximum(model.alive, 1e-12),
         total=float(value.sum()),
         low=float("nan"),
         high=float("nan"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -76,6 +77,8 @@ class OrderLines:
         When; as written, or UTC where the file gives offsets.
     quantity, amount : ndarray of float
         Pieces and worth; below 0 on a credit line.
+    price : ndarray of float
+        Of one piece, as the file says; NaN where it gives no price.
     customers, names, orders, products : ndarray of str
         Who, what to call them, the invoices, the articles.
     currency : str or None
@@ -88,6 +91,8 @@ class OrderLines:
         Reason -> lines left out.
     mapping : ColumnMapping
         Which column was read as what.
+    digest : str
+        A checksum of the content of the file: the same lines again have the same.
     notes : tuple of str
         How the file was understood, for the reader.
     """
@@ -99,6 +104,7 @@ class OrderLines:
     time: NDArray[np.datetime64] = field(repr=False)
     quantity: NDArray[np.float64] = field(repr=False)
     amount: NDArray[np.float64] = field(repr=False)
+    price: NDArray[np.float64] = field(repr=False)
     customers: NDArray[Any] = field(repr=False)
     names: NDArray[Any] = field(repr=False)
     orders: NDArray[Any] = field(repr=False)
@@ -108,6 +114,7 @@ class OrderLines:
     rows_read: int
     dropped: Mapping[str, int]
     mapping: ColumnMapping
+    digest: str
     notes: tuple[str, ...] = ()
 
     @property
@@ -222,6 +229,7 @@ def read_lines(path: str | Path, options: ReadOptions | None = None) -> OrderLin
         time=time[used],
         quantity=quantity[used],
         amount=amount[used],
+        price=numbers.get("price", np.full(len(frame), np.nan))[used],
         customers=_tidy(customers),
         names=_names(frame, mapping, used, customer, customers),
         orders=orders,
@@ -231,6 +239,7 @@ def read_lines(path: str | Path, options: ReadOptions | None = None) -> OrderLin
         rows_read=int((~blank).sum()) + too_long,
         dropped=dropped,
         mapping=mapping,
+        digest=hashlib.sha256(source.data).hexdigest(),
         notes=tuple(notes),
     )
 

@@ -11,6 +11,10 @@ from pycrm.report.lines import OrderLines
 __all__ = ["Settlement", "settle"]
 
 
+_DUST = 1e-9
+"""Below this an amount is the rounding of a sum."""
+
+
 @frozen(kw_only=True, eq=False)
 class Settlement:
     """Credit lines set against purchases.
@@ -23,12 +27,18 @@ class Settlement:
         For each customer, what was credited without a purchase to take it back from.
     matched_lines, unmatched_lines : int
         Credit lines that found all of their pieces, and those that did not.
+    allocations : tuple of (int, int, float, float)
+        Credit line, purchase line, pieces, worth: what took back what.
+    rests : tuple of (int, float)
+        Credit line, worth that found no purchase.
     """
 
     refunded: NDArray[np.float64] = field(repr=False)
     unallocated: NDArray[np.float64] = field(repr=False)
     matched_lines: int
     unmatched_lines: int
+    allocations: tuple[tuple[int, int, float, float], ...] = field(default=(), repr=False)
+    rests: tuple[tuple[int, float], ...] = field(default=(), repr=False)
 
 
 def settle(lines: OrderLines) -> Settlement:
@@ -56,6 +66,8 @@ def settle(lines: OrderLines) -> Settlement:
     pieces = lines.quantity if "quantity" in dict(lines.mapping.items()) else np.abs(lines.amount)
     left = np.abs(pieces)
     matched = unmatched = 0
+    allocations: list[tuple[int, int, float, float]] = []
+    rests: list[tuple[int, float]] = []
     stack: list[int] = []
     current = -1
     for row in touched.tolist():
@@ -70,6 +82,8 @@ def settle(lines: OrderLines) -> Settlement:
             purchase = stack[-1]
             taken = min(owed, float(left[purchase]))
             value = min(taken * price, float(lines.amount[purchase] - refunded[purchase]), worth)
+            if value > _DUST:
+                allocations.append((row, purchase, taken, value))
             refunded[purchase] += value
             worth -= value
             owed -= taken
@@ -80,5 +94,14 @@ def settle(lines: OrderLines) -> Settlement:
             unmatched += 1
         else:
             matched += 1
-        unallocated[lines.customer[row]] += worth if worth > 1e-9 else 0.0
-    return Settlement(refunded=refunded, unallocated=unallocated, matched_lines=matched, unmatched_lines=unmatched)
+        if worth > _DUST:
+            unallocated[lines.customer[row]] += worth
+            rests.append((row, worth))
+    return Settlement(
+        refunded=refunded,
+        unallocated=unallocated,
+        matched_lines=matched,
+        unmatched_lines=unmatched,
+        allocations=tuple(allocations),
+        rests=tuple(rests),
+    )

@@ -446,8 +446,8 @@ def _tiers(figures: Figures) -> Section:
         name="tiers",
         title="Value tiers",
         sentences=(
-            "Different customers are treated differently: by what they are expected to bring, and by how much more they would bring "
-            "if they were certainly still active."
+            "Different customers are treated differently: by what they are expected to bring, or, where more was given back than "
+            "charged, by what they cost so far."
             if known
             else "Ranked by what customers brought so far, since what they will bring cannot be estimated.",
         ),

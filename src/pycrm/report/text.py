@@ -6,19 +6,25 @@ import textwrap
 
 from pycrm.report.section import Bar, Report, Table
 
-__all__ = ["as_text"]
+__all__ = ["as_text", "opening"]
 
 WIDTH = 100
 
 
-def as_text(report: Report) -> str:
-    """Return the report in at most 100 columns where words allow; charts are left to the page, their tables are here."""
+def opening(report: Report) -> str:
+    """Return the beginning of the report: what it is about, its facts and its summary."""
     parts = [report.title, report.subtitle, ""]
     widest = max((len(fact.name) for fact in report.facts), default=0)
     parts += [
         f"  {fact.name:<{widest}}  {fact.value}" + (f"  ({fact.note})" if fact.note else "") for fact in report.facts
     ]
     parts += ["", *(_wrapped(f"* {sentence}", "  ") for sentence in report.summary)]
+    return "\n".join(parts) + "\n"
+
+
+def as_text(report: Report) -> str:
+    """Return the report in at most 100 columns where words allow; charts are left to the page, their tables are here."""
+    parts = [opening(report).rstrip("\n")]
     for section in report.sections:
         parts += ["", section.title, "-" * len(section.title)]
         parts += [_wrapped(sentence) for sentence in section.sentences]

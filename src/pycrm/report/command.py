@@ -1,0 +1,188 @@
+"""What the commands do: read, keep, reckon and write, in that order, so that a refusal leaves everything as it was."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TextIO
+
+import numpy as np
+
+from pycrm.errors import InvalidValueError, MissingExtraError, PycrmError
+from pycrm.report.document import as_json
+from pycrm.report.escape import plain
+from pycrm.report.figures import Figures, figures
+from pycrm.report.files import check_writable, write_all
+from pycrm.report.lines import OrderLines, ReadOptions, read_lines
+from pycrm.report.page import as_html
+from pycrm.report.progress import Progress
+from pycrm.report.purchases import purchases_of
+from pycrm.report.refunds import settle
+from pycrm.report.section import Report, Section
+from pycrm.report.story import tell
+from pycrm.report.text import as_text, opening
+from pycrm.storage.protocols import Store
+
+__all__ = ["run"]
+
+_ROLES = ("customer", "order", "time", "amount", "quantity", "price", "product", "currency", "name")
+
+
+def run(given: argparse.Namespace, stream: TextIO) -> Iterator[str]:
+    """Yield what a command says, line by line, and do what it does; progress goes to `stream`.
+
+    Raises
+    ------
+    PycrmError
+        If what was given cannot be used.
+    """
+    check_writable([Path(given.out), *([Path(given.json)] if given.json else [])])
+    yield from _report(given, stream) if given.command == "report" else _demo(given, stream)
+
+
+def _report(given: argparse.Namespace, stream: TextIO) -> Iterator[str]:
+    options = ReadOptions(
+        columns={role: getattr(given, role) for role in _ROLES if getattr(given, role) is not None},
+        delimiter={"\\t": "\t", "tab": "\t"}.get(given.delimiter, given.delimiter),
+        encoding=given.encoding,
+        decimal=given.decimal,
+        date_order=given.date_order,
+        refunds=given.refunds,
+        as_of=None if given.as_of is None else np.datetime64(given.as_of.isoformat(), "D"),
+        max_dropped=given.max_dropped,
+    )
+    with Progress(stream, steps=7 + bool(given.store)) as say:
+        say(f"reading {plain(given.file)}")
+        lines = read_lines(given.file, options)
+        say("refunds")
+        purchases = purchases_of(lines, Path(given.file).name)
+        say.clear()
+        yield from _understood(lines)
+        found = figures(purchases, unit=given.unit, progress=say)
+        made = tell(found)
+        said: list[str] = []
+        if given.store:
+            say(f"keeping it in {plain(given.store)}")
+            said = _keep(given, lines)
+        say("writing")
+        _write(given, found, made)
+    yield from _said(given, made)
+    yield from said
+
+
+def _understood(lines: OrderLines) -> Iterator[str]:
+    yield "Columns: " + plain_parts(str(lines.mapping)) + " (say --customer, --time, --amount ... COLUMN to change one)"
+    yield f"Format: {'; '.join(lines.notes)}"
+    left = f"{lines.rows_used:,} of {lines.rows_read:,} lines used"
+    reasons = ", ".join(
+        f"{why}: {count:,}" for why, count in sorted(lines.dropped.items(), key=lambda item: (-item[1], item[0]))
+    )
+    yield f"Lines: {left}" + (f"; left out: {reasons}" if reasons else "")
+
+
+def plain_parts(text: str) -> str:
+    """Return a list of parts made harmless, each on its own so that a long list is not cut."""
+    return ", ".join(plain(part) for part in text.split(", "))
+
+
+def _write(given: argparse.Namespace, found: Figures, made: Report) -> None:
+    texts = {Path(given.out): as_html(made)}
+    if given.json:
+        texts[Path(given.json)] = as_json(found)
+    write_all(texts)
+
+
+def _said(given: argparse.Namespace, made: Report) -> Iterator[str]:
+    yield ""
+    yield (as_text(made) if given.text else opening(made)).rstrip("\n")
+    yield ""
+    yield f"Page: {given.out}"
+    if given.json:
+        yield f"JSON: {given.json}"
+
+
+def _open(url: str) -> Store:
+    """Return the store at a URL; the extra it needs is named where it is missing."""
+    if "://" not in url:
+        raise InvalidValueError("store", url, "write it as a URL, such as sqlite:///crm.db")
+    try:
+        from pycrm.storage.sql import SqlStore
+    except ModuleNotFoundError as error:
+        raise MissingExtraError("SQLAlchemy", "sql") from error
+    store: Store = SqlStore(url)
+    return store
+
+
+def _keep(given: argparse.Namespace, lines: OrderLines) -> list[str]:
+    from pycrm.report.importing import import_lines
+    from pycrm.report.together import Together
+    from pycrm.workflows import differentiate
+
+    store = _open(given.store)
+    now = datetime.now(UTC)
+    with store.begin(actor="report", cause=f"import of {Path(given.file).name}") as unit:
+        done = import_lines(store, unit, lines, settle(lines), path=given.file, at=now)
+        if done.before is not None:
+            return [
+                f"Store: these lines were imported on {done.before:%Y-%m-%d %H:%M} UTC already; {given.store} is unchanged"
+            ]
+        if lines.amount.max() > 0:
+            differentiate.assess(
+                Together(store, unit), as_of=lines.as_of.item(), unit=given.unit, currency=lines.currency
+            )
+        unit.commit()
+    if done.nothing:
+        return [f"Store: all {done.unchanged:,} orders were there already; nothing in {given.store} changed"]
+    parts = [
+        f"{count:,} {name}"
+        for count, name in (
+            (done.customers, "new customers"),
+            (done.products, "new products"),
+            (done.orders, "new orders"),
+            (done.changed, "changed orders"),
+            (done.unchanged, "orders that were there"),
+            (done.refunds, "unallocated refunds"),
+        )
+        if count
+    ]
+    return [f"Store: {', '.join(parts)} in {given.store}"]
+
+
+def _demo(given: argparse.Namespace, stream: TextIO) -> Iterator[str]:
+    import tempfile
+
+    from pycrm.datasets import simulate_business
+    from pycrm.report.demonstration import NAME, fill, sections
+    from pycrm.report.stored import purchases_of_store
+
+    own = None
+    url = given.store
+    if url is None:
+        own = Path(tempfile.mkdtemp(prefix="pycrm-demo-"))
+        url = f"sqlite:///{(own / 'crm.db').as_posix()}"
+    try:
+        with Progress(stream, steps=12) as say:
+            say("opening the store")
+            store = _open(url)
+            say("making a business")
+            business = simulate_business(customers=given.customers, seed=given.seed)
+            done = fill(store, business, unit=given.unit, progress=say)
+            as_of = business.end.astype("datetime64[D]").item()
+            purchases = purchases_of_store(store, as_of=as_of, name=NAME)
+            found = figures(purchases, unit=given.unit, progress=say)
+            more: tuple[Section, ...] = sections(done)
+            made = tell(found, more=more)
+            say("writing")
+            _write(given, found, made)
+    except (PycrmError, KeyboardInterrupt):
+        if own is not None:
+            import shutil
+
+            shutil.rmtree(own, ignore_errors=True)
+        raise
+    yield f"A simulated business of {given.customers:,} people (seed {given.seed}) in {url}"
+    if done.before:
+        yield "It was there already; the store is unchanged."
+    yield from _said(given, made)
