@@ -112,11 +112,12 @@ def test_a_search_without_a_maximum_gives_no_numbers():
     assert any("the search found no maximum" in note for note in report.notes)
 
 
-def test_without_a_spend_model_each_purchase_is_worth_the_mean_and_that_is_said():
-    made = [one if not hasattr(one, "lines") else order_at(one, "10.00") for one in shop(150)]
-    report = differentiate.assess(store_of(*made), as_of=TODAY)
-    assert any("take each purchase to be worth the mean, 10.00" in note for note in report.notes)
+def test_where_a_parameter_has_no_maximum_the_value_has_no_interval_and_says_so():
+    store = store_of(*(one if not hasattr(one, "lines") else order_at(one, "10.00") for one in shop()))
+    report = differentiate.assess(store, as_of=TODAY)
     assert report.expected_value is not None
+    assert any("expected values have no interval" in note for note in report.notes)
+    assert all(one.expected_low is None for one in everything(store, Assessment))
 
 
 def order_at(one, price):

@@ -169,7 +169,7 @@ def value_orders(
         notes.append("purchases to come cannot be estimated: nobody has bought on two days yet")
     for name in ("probability_alive", "expected_purchases", "expected_value", "expected_low", "expected_high"):
         customers[name] = np.nan
-    if purchases is not None:
+    if purchases is not None and spend is not None:
         _expect(customers, summary, purchases, spend, ahead, notes)
     tiers = value_tiers(pd.DataFrame({"value": _worth(customers)}))
     customers["tier"], customers["tier_reason"] = tiers["tier"].to_numpy(), tiers["tier_reason"].to_numpy()
@@ -203,17 +203,12 @@ def _expect(
     customers: pd.DataFrame,
     summary: pd.DataFrame,
     purchases: Fit[BetaGeoNBD],
-    spend: Fit[GammaGamma] | None,
+    spend: Fit[GammaGamma],
     ahead: Horizon,
     notes: list[str],
 ) -> None:
     history = [summary[name].to_numpy(float) for name in ("frequency", "recency", "age")]
     customers["probability_alive"] = purchases.model.probability_alive(*history)
-    amounts: Any = spend
-    if spend is None:
-        # Without a spend model every purchase to come is taken to be worth the mean of the past ones.
-        amounts = float(customers["revenue"].clip(lower=0).sum() / customers["orders"].sum())
-        notes.append(f"expected values take each purchase to be worth the mean, {amounts:.2f}")
     rows, back = np.unique(
         np.column_stack([*history, summary["mean_value"].to_numpy(float)]), axis=0, return_inverse=True
     )
@@ -231,15 +226,13 @@ def _expect(
             margin=ahead.margin,
         )
 
-    much = amounts.model if spend is not None else amounts
-    expected = value(purchases.model, much)
+    expected = value(purchases.model, spend.model)
     low = high = np.full_like(expected, np.nan)
     try:
         # Two independent fits: their reaches on the log scale add in squares.
-        reach = np.log(purchases.predict(lambda model: value(model, much)).upper / expected)
-        if spend is not None:
-            other = spend.predict(lambda model: value(purchases.model, model))
-            reach = np.hypot(reach, np.log(other.upper / expected))
+        often = purchases.predict(lambda model: value(model, spend.model))
+        much = spend.predict(lambda model: value(purchases.model, model))
+        reach = np.hypot(np.log(often.upper / expected), np.log(much.upper / expected))
         low, high = expected * np.exp(-reach), expected * np.exp(reach)
     except NotEstimableError as error:
         notes.append(f"expected values have no interval: {error}")
