@@ -113,16 +113,11 @@ def test_a_search_without_a_maximum_gives_no_numbers():
 
 
 def test_where_a_parameter_has_no_maximum_the_value_has_no_interval_and_says_so():
-    store = store_of(*(one if not hasattr(one, "lines") else order_at(one, "10.00") for one in shop()))
+    store = store_of(*shop(30, seed=0))
     report = differentiate.assess(store, as_of=TODAY)
     assert report.expected_value is not None
     assert any("expected values have no interval" in note for note in report.notes)
     assert all(one.expected_low is None for one in everything(store, Assessment))
-
-
-def order_at(one, price):
-    lines = tuple(evolve(line, unit_price=Money(price, EUR)) for line in one.lines)
-    return evolve(one, lines=lines)
 
 
 def test_no_orders_at_all_is_an_error_that_says_so():
