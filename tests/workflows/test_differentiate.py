@@ -8,6 +8,7 @@ import pytest
 from attrs import evolve
 from worlds import NOW, TODAY, customer, everything, order, shop, store_of
 
+from pycrm.clv import GammaGamma
 from pycrm.errors import CurrencyMismatchError, InvalidValueError, NotEstimableError
 from pycrm.model.assessment import Assessment, Tier
 from pycrm.model.money import Money
@@ -171,3 +172,10 @@ def test_an_orders_table_before_the_first_order_cannot_be_valued():
     orders = pd.DataFrame({"customer": ["a"], "day": pd.to_datetime(["2026-01-01"]), "order": [1], "amount": [1.0]})
     with pytest.raises(NotEstimableError):
         value_orders(orders, as_of=date(2025, 1, 1))
+
+
+def test_a_fit_that_is_refused_becomes_a_note():
+    notes = []
+    nobody = {"frequency": [0], "recency": [0.0], "age": [1.0], "mean_value": [0.0]}
+    assert differentiate._fitted(lambda: GammaGamma.fit(nobody), "the spend model", notes) is None
+    assert notes[0].startswith("the spend model cannot be estimated: column 'frequency'")
