@@ -1,27 +1,8 @@
 """BG/NBD against Fader, Hardie & Lee (2005), against its own integral, and at the edges of what a history can be."""
 
-import pandas as pd
 import pytest
 
-from pycrm.clv import BetaGeoNBD, GammaGamma, lifetime_value, purchase_summary
-
-
-@pytest.fixture(scope="module")
-def cdnow(data_dir):
-    orders = pd.read_csv(
-        data_dir / "cdnow_sample.txt",
-        sep=r"\s+",
-        names=["all", "customer", "day", "cds", "dollars"],
-        dtype={"day": str},
-    )
-    orders["day"] = pd.to_datetime(orders["day"], format="%Y%m%d")
-    return orders
-
-
-@pytest.fixture(scope="module")
-def summary(cdnow):
-    return purchase_summary(cdnow, customer="customer", time="day", amount="dollars", end="1997-09-30")
-
+from pycrm.clv import BetaGeoNBD, GammaGamma, lifetime_value
 
 PAPER = BetaGeoNBD(r=0.243, alpha=4.414, a=0.793, b=2.426)
 
@@ -53,3 +34,15 @@ def test_value_without_discount_is_purchases_times_spend(summary):
         model.expected_purchases(10, *history) * spend.expected_value(summary["frequency"], summary["mean_value"]) * 0.3
     )
     assert value == pytest.approx(expected, rel=1e-12)
+
+
+def test_expected_purchases_of_a_new_customer_are_those_of_the_sheet():
+    # Hardie's implementation sheet at its own times, as lifetimes' test of estimation repeats them.
+    sheet = BetaGeoNBD(r=0.2425945, alpha=4.4136019, a=0.7929200, b=2.4258881)
+    times = [1 / 7, 1.0, 3.0]
+    expected = [0.0078, 0.0532, 0.1506]
+    assert sheet.expected_purchases_new(times) == pytest.approx(expected, abs=5e-5)
+
+
+def test_a_customer_who_never_came_back_is_alive():
+    assert (PAPER.probability_alive(0, 0.0, [0.0, 1.0, 1e6]) == 1.0).all()

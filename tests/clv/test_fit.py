@@ -16,6 +16,7 @@ TRUTH = BetaGeoNBD(r=0.6, alpha=6.0, a=0.9, b=2.5, unit="week")
 @pytest.fixture(scope="module")
 def sample():
     drawn = TRUTH.simulate(np.full(2000, 52.0), random=np.random.default_rng(5))
+    drawn["recency"] = drawn["recency"].round()
     return drawn.assign(vip=np.arange(2000) % 2)
 
 

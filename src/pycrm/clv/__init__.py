@@ -10,7 +10,9 @@ from pycrm.clv.beta_geo_cnbd_k import BetaGeoCNBDk
 from pycrm.clv.beta_geo_nbd import BetaGeoNBD
 from pycrm.clv.gamma_gamma import GammaGamma
 from pycrm.clv.modified_beta_geo_cnbd_k import ModifiedBetaGeoCNBDk
+from pycrm.clv.modified_beta_geo_nbd import ModifiedBetaGeoNBD
 from pycrm.clv.nbd import NBD
+from pycrm.clv.pareto_nbd import ParetoNBD
 from pycrm.clv.shifted_beta_geo import ShiftedBetaGeo
 from pycrm.clv.summary import purchase_summary
 from pycrm.clv.units import convert
@@ -24,6 +26,8 @@ __all__ = [
     "BetaGeoNBD",
     "GammaGamma",
     "ModifiedBetaGeoCNBDk",
+    "ModifiedBetaGeoNBD",
+    "ParetoNBD",
     "ShiftedBetaGeo",
     "convert",
     "lifetime_value",

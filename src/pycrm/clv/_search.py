@@ -32,6 +32,8 @@ TOLERANCE = 1e-8
 
 _FAR = np.log(1e6)
 """How far, in logs, a parameter is let run from where it started."""
+_ROUNDS = 40
+"""Steps of Newton's method at most."""
 _EDGE = np.log(1e4)
 """How far it may end from where it started before its edge is spoken of."""
 
@@ -191,20 +193,21 @@ class _Objective:
 
 
 def _newton(
-    objective: _Objective, likelihood: Likelihood, theta: Floats, ends: tuple[Floats, Floats], rounds: int = 30
+    objective: _Objective, likelihoods: tuple[Likelihood, Likelihood], theta: Floats, ends: tuple[Floats, Floats]
 ) -> tuple[Floats, float, Floats, Floats]:
-    """Polish `theta`; return it with the objective, its gradient and its Hessian there."""
+    """Polish `theta`; return it with the objective, its gradient and its Hessian (by the second likelihood) there."""
+    likelihood, bent_by = likelihoods
     low, high = ends
     value, slope = objective(likelihood, theta)
     curvature: Floats | None = None
     made_at = theta
-    for _ in range(rounds):
+    for _ in range(_ROUNDS):
         free = _free(theta, slope, low, high)
         norm = float(np.max(np.abs(slope[free]), initial=0.0))
         if norm <= TOLERANCE * 1e-3:
             break
         if curvature is None or float(np.max(np.abs(theta - made_at))) > 1e-3:
-            curvature, made_at = objective.hessian(likelihood, theta), theta
+            curvature, made_at = objective.hessian(bent_by, theta), theta
         matrix = curvature[np.ix_(free, free)]
         roots, vectors = np.linalg.eigh(matrix)
         bent = np.maximum(np.abs(roots), 1e-12 * max(float(np.max(np.abs(roots))), 1e-300))
@@ -220,8 +223,8 @@ def _newton(
         else:
             break
         theta, value, slope = tried, new_value, new_slope
-    if curvature is None or float(np.max(np.abs(theta - made_at))) > 1e-5:
-        curvature = objective.hessian(likelihood, theta)
+    if curvature is None or float(np.max(np.abs(theta - made_at))) > 1e-4:
+        curvature = objective.hessian(bent_by, theta)
     return theta, value, slope, curvature
 
 
@@ -238,6 +241,7 @@ def maximise(
     weight: float,
     scales: Mapping[str, Scale] | None = None,
     search: Likelihood | None = None,
+    curvature: Likelihood | None = None,
     penalty: float = 0.0,
     bounds: Mapping[str, tuple[float, float]] | None = None,
     model: str = "the model",
@@ -257,6 +261,8 @@ def maximise(
         "identity" for a parameter of either sign; all others are searched in logs.
     search : Likelihood, optional
         A cheaper likelihood for the way there; `likelihood` itself makes the last steps.
+    curvature : Likelihood, optional
+        A cheaper likelihood for the Hessian, which needs less precision than the gradient.
     penalty : float
         L2 penalty: `penalty` times the sum of squares of the parameters is taken off the mean log-likelihood.
     bounds : mapping of str to (float, float), optional
@@ -300,7 +306,8 @@ def maximise(
         bounds=Bounds(low, high),
         options={"gtol": 1e-5, "ftol": 1e-11, "maxiter": 500, "maxcor": 10},
     )
-    theta, _, slope, curvature = _newton(objective, likelihood, np.clip(found.x, low, high), (low, high))
+    polished = (likelihood, curvature if curvature is not None else likelihood)
+    theta, _, slope, bend = _newton(objective, polished, np.clip(found.x, low, high), (low, high))
     free = _free(theta, slope, low, high)
     norm = float(np.max(np.abs(slope[free]), initial=0.0))
     values = objective.natural(theta)
@@ -329,7 +336,7 @@ def maximise(
         estimates=values,
         scales=kinds,
         log_likelihood=float(log_likelihood),
-        covariance=_covariance(curvature * weight, free, np.where(logs, values, 1.0)),
+        covariance=_covariance(bend * weight, free, np.where(logs, values, 1.0)),
         gradient_norm=norm,
         converged=norm <= TOLERANCE,
         steps=objective.steps + 1,
