@@ -14,7 +14,7 @@ from pycrm.clv.modified_beta_geo_nbd import ModifiedBetaGeoNBD
 from pycrm.clv.nbd import NBD
 from pycrm.clv.pareto_nbd import ParetoNBD
 from pycrm.clv.shifted_beta_geo import ShiftedBetaGeo
-from pycrm.clv.summary import purchase_summary
+from pycrm.clv.summary import calibration_holdout, customer_holdout, purchase_summary
 from pycrm.clv.units import convert
 from pycrm.clv.value import lifetime_value
 
@@ -29,7 +29,9 @@ __all__ = [
     "ModifiedBetaGeoNBD",
     "ParetoNBD",
     "ShiftedBetaGeo",
+    "calibration_holdout",
     "convert",
+    "customer_holdout",
     "lifetime_value",
     "purchase_summary",
 ]
