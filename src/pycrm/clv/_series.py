@@ -24,7 +24,7 @@ def log_rise(z: ArrayLike, a: ArrayLike) -> NDArray[np.float64]:
     z, a = np.broadcast_arrays(np.asarray(z, dtype=np.float64), np.asarray(a, dtype=np.float64))
     large = np.maximum(z, 16.0)
     stirling = (large - 0.5) * np.log1p(a / large) + a * (np.log(large + a) - 1.0) + _rest(large + a) - _rest(large)
-    return np.where(z >= 16.0, stirling, gammaln(z + a) - gammaln(z))
+    return np.asarray(np.where(z >= 16.0, stirling, gammaln(z + a) - gammaln(z)), dtype=np.float64)
 
 
 def _rest(z: NDArray[np.float64]) -> NDArray[np.float64]:
