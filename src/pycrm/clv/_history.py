@@ -13,7 +13,7 @@ from pycrm.clv.units import Unit, checked_unit
 from pycrm.errors import InvalidDataError, InvalidValueError
 from pycrm.table import Frame, column_names, eager, numbers
 
-__all__ = ["Floats", "Histories", "checked", "lengths", "positive", "read", "unit_of", "weights_of"]
+__all__ = ["Floats", "Histories", "checked", "lengths", "positive", "read", "shares", "unit_of", "weights_of"]
 
 Floats: TypeAlias = NDArray[np.float64]
 
@@ -135,4 +135,11 @@ def lengths(name: str, values: ArrayLike, *, infinite: bool = False) -> Floats:
     floats = _floats(name, values)
     _refuse(name, np.isnan(floats) | (~np.isfinite(floats) & ~infinite), floats, "give a finite number")
     _refuse(name, floats < 0.0, floats, "give a number of at least 0")
+    return floats
+
+
+def shares(name: str, values: ArrayLike) -> Floats:
+    """Return probabilities as floats, each from 0 to 1."""
+    floats = _floats(name, values)
+    _refuse(name, ~((floats >= 0.0) & (floats <= 1.0)), floats, "give a probability between 0 and 1")
     return floats
