@@ -52,6 +52,7 @@ class Platt:
             model=cls(intercept=float(found.coefficients[0]), slope=float(found.coefficients[1])),
             log_likelihood=found.log_likelihood,
             names=("intercept", "slope"),
+            scales=("identity", "identity"),
             covariance=found.covariance,
             converged=found.converged,
             gradient_norm=found.gradient_norm,

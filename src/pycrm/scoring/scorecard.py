@@ -12,11 +12,13 @@ from scipy.special import expit
 
 from pycrm import table
 from pycrm.errors import InvalidDataError, InvalidValueError, NotEstimableError
-from pycrm.fit import Fit
+from pycrm.fit import Fit, Scale
 from pycrm.scoring.binning import Bins, checked_labels, make_bins
 from pycrm.scoring.logistic import logistic
 
 __all__ = ["Scaling", "Scorecard", "Scorer"]
+
+LINEAR: Scale = "identity"
 
 
 @runtime_checkable
@@ -70,8 +72,8 @@ class Scorecard:
     ----------
     bins : tuple of Bins
         One for each column.
-    coefficients : tuple of float
-        One for each column.
+    coefficients : mapping of str to float
+        One for each column, by its name.
     intercept : float
         Log odds of a row whose every bin says nothing.
     scaling : Scaling
@@ -83,13 +85,15 @@ class Scorecard:
     """
 
     bins: tuple[Bins, ...]
-    coefficients: tuple[float, ...]
+    coefficients: Mapping[str, float]
     intercept: float
     scaling: Scaling = Scaling()
 
     def __attrs_post_init__(self) -> None:
-        if len(self.bins) != len(self.coefficients):
-            raise InvalidValueError("coefficients", self.coefficients, f"give one for each of {len(self.bins)} columns")
+        if list(self.coefficients) != list(self.columns):
+            raise InvalidValueError(
+                "coefficients", self.coefficients, f"give one for each column: {', '.join(self.columns)}"
+            )
 
     @classmethod
     def fit(
@@ -178,14 +182,15 @@ class Scorecard:
         found = logistic(design, events, weights=weight, ridge=penalty, offset=shift)
         model = cls(
             bins=cut,
-            coefficients=tuple(found.coefficients[1:].tolist()),
+            coefficients=dict(zip(names, found.coefficients[1:].tolist(), strict=True)),
             intercept=float(found.coefficients[0]),
             scaling=Scaling() if scaling is None else scaling,
         )
         return Fit(
             model=model,
             log_likelihood=found.log_likelihood,
-            names=("intercept", *names),
+            names=("intercept", *(f"coefficients[{name}]" for name in names)),
+            scales=(LINEAR,) * (len(names) + 1),
             covariance=found.covariance,
             converged=found.converged,
             gradient_norm=found.gradient_norm,
@@ -199,16 +204,11 @@ class Scorecard:
         """The columns it reads."""
         return tuple(of_column.column for of_column in self.bins)
 
-    @property
-    def parameters(self) -> Mapping[str, float]:
-        """Intercept and coefficients by name."""
-        return {"intercept": self.intercept, **dict(zip(self.columns, self.coefficients, strict=True))}
-
     def log_odds(self, X: table.Frame) -> NDArray[np.float64]:
         """Return the log odds of the event for each row."""
         frame = table.eager(X)
         odds = np.full(len(frame), self.intercept)
-        for of_column, coefficient in zip(self.bins, self.coefficients, strict=True):
+        for of_column, coefficient in zip(self.bins, self.coefficients.values(), strict=True):
             odds += (coefficient * of_column.woe)[of_column.index(frame)]
         return odds
 
@@ -274,7 +274,7 @@ class Scorecard:
         moved = np.empty((len(frame), len(self.bins)))
         index = np.empty((len(frame), len(self.bins)), dtype=np.int64)
         sentences: list[NDArray[Any]] = []
-        for place, (of_column, coefficient) in enumerate(zip(self.bins, self.coefficients, strict=True)):
+        for place, (of_column, coefficient) in enumerate(zip(self.bins, self.coefficients.values(), strict=True)):
             trials, pull = np.asarray(of_column.trials), coefficient * of_column.woe
             relative = pull - (pull * trials).sum() / trials.sum()
             index[:, place] = of_column.index(frame)
@@ -301,7 +301,7 @@ class Scorecard:
         base = (self.scaling.offset + self.scaling.factor * self.intercept) / max(len(self.bins), 1)
         return [
             np.rint(base + self.scaling.factor * coefficient * of_column.woe).astype(np.int64)
-            for of_column, coefficient in zip(self.bins, self.coefficients, strict=True)
+            for of_column, coefficient in zip(self.bins, self.coefficients.values(), strict=True)
         ]
 
 
