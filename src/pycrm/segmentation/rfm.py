@@ -20,8 +20,13 @@ __all__ = ["RfmEdges", "RfmRule", "rfm_edges", "rfm_scores"]
 RfmRule: TypeAlias = Literal["value-edges", "r-rfm"]
 """How a value meets an edge: strictly above it, or the rule of the R package rfm (at or above the edge plus one)."""
 
-MILLIONTHS = 1_000_000
+MEASURES = ("recency", "frequency", "monetary")
 MICROSECONDS_A_DAY = 86_400_000_000
+
+MOST = 4e12 / 1_000
+DAY, UNITS, ORDER = "day_", "units_", "order_"
+
+Counts: TypeAlias = tuple[NDArray[Any], NDArray[np.int64]]
 
 
 def _ascending(value: object) -> tuple[float, ...]:
@@ -130,6 +135,8 @@ def rfm_scores(
     -------
     frame
         Of the same kind: customer, recency (days), frequency (orders), monetary, r, f, m; one row a customer, sorted by it.
+        A Polars lazy frame, a DuckDB relation or a PySpark frame is grouped and scored by its own engine (only four cut points
+        a score come here), gives the same integers, and comes back unsorted.
 
     Raises
     ------
@@ -157,6 +164,10 @@ def rfm_scores(
     2      cia       58          1      99.0  2  1  3
     """
     share = _weights(weights)
+    lazy = table.lazy(orders)
+    if lazy is not None:
+        facts_there = _lazy_customers(lazy, as_of=as_of, customer=customer, time=time, amount=amount, order=order)
+        return _lazy_scores(facts_there, bins=bins, edges=edges, rule=rule, share=share)
     facts = _customers(orders, as_of=as_of, customer=customer, time=time, amount=amount, order=order)
     who, recency, frequency, monetary = facts
     cuts = _quantile_edges(recency, frequency, monetary, bins=bins, rule=rule) if edges is None else edges
@@ -200,6 +211,10 @@ def rfm_edges(
     >>> rfm_edges(orders, as_of=dt.date(2024, 1, 31), bins=2).monetary
     (7.0,)
     """
+    lazy = table.lazy(orders)
+    if lazy is not None:
+        there = _lazy_customers(lazy, as_of=as_of, customer=customer, time=time, amount=amount, order=order)
+        return _edges(*(there.counts(name) for name in MEASURES), bins=bins, rule=rule)
     facts = _customers(orders, as_of=as_of, customer=customer, time=time, amount=amount, order=order)
     return _quantile_edges(*facts[1:], bins=bins, rule=rule)
 
@@ -246,6 +261,48 @@ def _customers(
     return who[rows], (now - last[rows]) // unit, counts[rows].astype(np.int64), spent[rows] / scale
 
 
+def _lazy_customers(
+    orders: table.LazyTable, *, as_of: dt.date, customer: str, time: str, amount: str, order: str | None
+) -> table.LazyTable:
+    """Return the same facts as `_customers`, grouped by the engine; the rows of the result have no order."""
+    if isinstance(as_of, dt.datetime):
+        raise InvalidValueError("as_of", as_of, "give a date: an engine counts calendar days")
+    today, _ = _now(as_of)
+    orders.require(customer, time, amount, *(() if order is None else (order,)))
+    present = [customer, time, *(() if order is None else (order,))]
+    for name, rows in orders.bad_rows(present=present, numbers={amount: MOST}).items():
+        if rows:
+            fix = f"give an amount of at most {MOST:g}" if name == amount else "drop rows without one, or give it"
+            raise InvalidDataError(name, None, f"{rows} bad rows", fix)
+    names = {customer: "customer", DAY: DAY, UNITS: UNITS} | ({} if order is None else {order: ORDER})
+    rows_there = orders.with_day(time, DAY).with_millionths(amount, UNITS).renamed(names).at_most(DAY, today)
+    if order is not None:
+        rows_there = rows_there.grouped(["customer", ORDER], largest=[DAY], total=[UNITS])
+    facts = rows_there.grouped(["customer"], largest=[DAY], total=[UNITS], count="frequency").with_rest(
+        today, DAY, "recency"
+    )
+    facts = facts.with_quotient(UNITS, table.MILLIONTHS, "monetary")
+    return facts.renamed({name: name for name in ("customer", *MEASURES)}).held()
+
+
+def _lazy_scores(
+    facts: table.LazyTable,
+    *,
+    bins: int,
+    edges: RfmEdges | None,
+    rule: RfmRule,
+    share: NDArray[np.float64] | None,
+) -> Any:
+    cuts = _edges(*(facts.counts(name) for name in MEASURES), bins=bins, rule=rule) if edges is None else edges
+    at, more = (True, 1.0) if cuts.rule == "r-rfm" else (False, 0.0)
+    for name, score, start, by in (("recency", "r", cuts.bins, -1), ("frequency", "f", 1, 1), ("monetary", "m", 1, 1)):
+        moved = [edge + more for edge in getattr(cuts, name)]
+        facts = facts.with_steps(name, moved, score, at=at, start=start, by=by)
+    if share is not None:
+        facts = facts.with_mean({"r": share[0], "f": share[1], "m": share[2]}, "rfm")
+    return facts.native()
+
+
 def _now(as_of: dt.date) -> tuple[int, int]:
     """`as_of` as days or, if it has a time of day, as microseconds; and how many of these make a day."""
     given: Any = as_of
@@ -275,7 +332,7 @@ def _sorted(values: NDArray[Any], name: str) -> NDArray[np.int64]:
 def _units(frame: table.Frame, name: str) -> tuple[NDArray[np.int64], int]:
     """Amounts as whole numbers, and how many of them make one unit of money: floats would not add up to the same sum twice."""
     values = table.numbers(frame, name)
-    scale = 1 if (values == np.rint(values)).all() else MILLIONTHS
+    scale = 1 if (values == np.rint(values)).all() else table.MILLIONTHS
     if np.abs(values).sum() * scale >= 2.0**62:
         largest = int(np.argmax(np.abs(values)))
         raise InvalidDataError(name, largest, float(values[largest]), "give amounts whose sum is below 4e12")
@@ -290,12 +347,21 @@ def _quantile_edges(
     bins: int,
     rule: RfmRule,
 ) -> RfmEdges:
+    r, f, m = (np.unique(values, return_counts=True) for values in (recency, frequency, monetary))
+    return _edges(r, f, m, bins=bins, rule=rule)
+
+
+def _edges(recency: Counts, frequency: Counts, monetary: Counts, *, bins: int, rule: RfmRule) -> RfmEdges:
     if bins != int(bins) or bins < 2:
         raise InvalidValueError("bins", bins, "give a whole number of at least 2")
-    if not len(recency):
+    if not len(recency[0]):
         raise NotEstimableError("the RFM edges", "no order lies on or before as_of")
-    cuts = [_type_7(*np.unique(values, return_counts=True), bins) for values in (recency, frequency, monetary)]
-    return RfmEdges(recency=cuts[0], frequency=cuts[1], monetary=cuts[2], rule=rule)
+    return RfmEdges(
+        recency=_type_7(*recency, bins),
+        frequency=_type_7(*frequency, bins),
+        monetary=_type_7(*monetary, bins),
+        rule=rule,
+    )
 
 
 def _type_7(values: NDArray[Any], counts: NDArray[np.int64], bins: int) -> tuple[float, ...]:
