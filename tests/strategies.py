@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from pycrm.model.assessment import Assessment, Tier
 from pycrm.model.consent import CaptureSource, ConsentEntry, ConsentStatus, LegalBasis, Permission
 from pycrm.model.contact import Channel, ContactKind, ContactPoint, Validity
+from pycrm.model.contact_policy import CapPeriod, ContactPolicy, FrequencyCap, QuietHours, Suppression
 from pycrm.model.custom import CustomFieldDef, CustomFields, FieldKind
 from pycrm.model.customer import (
     Customer,
@@ -490,7 +491,30 @@ import_runs = st.builds(
     ),
 )
 
+caps = st.builds(FrequencyCap, st.integers(0, 9), st.sampled_from(CapPeriod), maybe(channels))
+contact_policies = st.builds(
+    ContactPolicy,
+    **_entity(
+        customer_id=maybe(ids),
+        purpose=maybe(codes),
+        caps=many(caps),
+        quiet_hours=maybe(st.builds(QuietHours, st.integers(0, 1439), st.integers(0, 1439))),
+        zone=st.sampled_from(["UTC", "Europe/Madrid"]),
+        pauses=many(periods(), max_size=2),
+        preferred=channels,
+        only_preferred=st.booleans(),
+    ),
+)
+suppressions = st.builds(
+    lambda lasts, since, **fields: Suppression(since=since, until=None if lasts is None else since + lasts, **fields),
+    maybe(st.timedeltas(timedelta(seconds=1), timedelta(days=9))),
+    days,
+    **_entity(address=text(), channel=maybe(channels), reason=codes),
+)
+
 ENTITIES = {
+    ContactPolicy: contact_policies,
+    Suppression: suppressions,
     Assessment: assessments(),
     ConsentEntry: consent_entries,
     ContactIntent: contact_intents,

@@ -340,6 +340,8 @@ def test_what_has_no_written_form_is_refused():
     assert refusal(to_dict, Customer) == ("", "unsupported")
     assert refusal(to_plain, object()) == ("", "unsupported")
     assert refusal(to_plain, datetime(2026, 1, 1)) == ("", "unsupported")
+    assert to_plain(None) is None
+    assert refusal(from_plain, CustomFields, {"a": object()}) == ("a", "type")
     assert refusal(from_plain, object, {}) == ("", "unsupported")
 
 

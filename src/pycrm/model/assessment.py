@@ -9,7 +9,7 @@ from uuid import UUID
 from attrs import field, frozen
 
 from pycrm.errors import CurrencyMismatchError, InvalidValueError
-from pycrm.model.checks import is_a, is_fraction, is_line, optional, tuple_of
+from pycrm.model.checks import at_least, is_a, is_fraction, is_line, optional, tuple_of
 from pycrm.model.entity import Entity
 from pycrm.model.evidence import Reason
 from pycrm.model.money import Money
@@ -64,7 +64,7 @@ class Assessment(Entity):
     run: str = field(validator=is_line)
     as_of: date = field(validator=is_date)
     since: date = field(validator=is_date)
-    orders: int = field(validator=is_a(int))
+    orders: int = field(validator=at_least(0))
     historic_value: Money = field(validator=is_a(Money))
     expected_value: Money | None = field(default=None, validator=optional(is_a(Money)))
     expected_low: Money | None = field(default=None, validator=optional(is_a(Money)))

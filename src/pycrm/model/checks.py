@@ -10,7 +10,18 @@ import attrs
 
 from pycrm.errors import InvalidValueError
 
-__all__ = ["at_least", "is_a", "is_code", "is_fraction", "is_line", "is_storable", "optional", "set_of", "tuple_of"]
+__all__ = [
+    "at_least",
+    "is_a",
+    "is_code",
+    "is_fraction",
+    "is_line",
+    "is_storable",
+    "optional",
+    "set_of",
+    "tuple_of",
+    "within",
+]
 
 Check: TypeAlias = "Callable[[Any, attrs.Attribute[Any], Any], None]"
 
@@ -44,19 +55,21 @@ def _all_of(container: type[tuple[Any, ...] | frozenset[Any]], kind: type) -> Ch
         if not isinstance(value, container):
             raise InvalidValueError(attribute.name, value, f"give a {container.__name__} of {kind.__name__}")
         for item in value:
-            if not isinstance(item, kind):
+            if kind is str:
+                is_line(None, attribute, item)
+            elif not isinstance(item, kind):
                 raise InvalidValueError(attribute.name, item, f"give only {kind.__name__} in it")
 
     return checked
 
 
 def tuple_of(kind: type) -> Check:
-    """Refuse anything but a tuple of `kind`."""
+    """Refuse anything but a tuple of `kind`; texts must not be blank."""
     return _all_of(tuple, kind)
 
 
 def set_of(kind: type) -> Check:
-    """Refuse anything but a frozenset of `kind`."""
+    """Refuse anything but a frozenset of `kind`; texts must not be blank."""
     return _all_of(frozenset, kind)
 
 
@@ -70,10 +83,22 @@ def at_least(minimum: int) -> Check:
     return checked
 
 
+def within(low: float, high: float) -> Check:
+    """Refuse anything but a number from `low` to `high`."""
+
+    def checked(_: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
+        if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
+            raise InvalidValueError(attribute.name, value, f"give a number from {low} to {high}")
+
+    return checked
+
+
 def is_fraction(_: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
     """Refuse anything but a number from 0 to 1."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
-        raise InvalidValueError(attribute.name, value, "give a number from 0 to 1")
+    _share(_, attribute, value)
+
+
+_share = within(0, 1)
 
 
 def is_storable(text: str) -> bool:

@@ -6,22 +6,32 @@ imported entry may fill a gap, never grant anew what was withdrawn.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
+import attrs
 from attrs import converters, field, frozen
 
 from pycrm.errors import InvalidValueError
-from pycrm.model.checks import is_a, is_code, is_line, optional
+from pycrm.model.checks import is_a, is_code, is_line, optional, tuple_of
 from pycrm.model.contact import channel_code
+from pycrm.model.contact_policy import ContactMade, ContactPolicy, Suppression, objections, purposes_above
 from pycrm.model.customer import Customer
 from pycrm.model.entity import Entity
 from pycrm.model.evidence import Actor, Reason
 from pycrm.model.time import Period, in_utc, is_instant
 
-__all__ = ["CaptureSource", "ConsentEntry", "ConsentStatus", "LegalBasis", "Permission", "may_contact"]
+__all__ = [
+    "CaptureSource",
+    "ConsentEntry",
+    "ConsentStatus",
+    "LegalBasis",
+    "Permission",
+    "may_contact",
+    "merge_consents",
+]
 
 
 class ConsentStatus(StrEnum):
@@ -129,21 +139,78 @@ class Permission:
     """
 
     allowed: bool = field(validator=is_a(bool))
-    reasons: tuple[Reason, ...] = ()
-    entry_id: UUID | None = None
+    reasons: tuple[Reason, ...] = field(default=(), validator=tuple_of(Reason))
+    entry_id: UUID | None = field(default=None, validator=optional(is_a(UUID)))
 
     def __bool__(self) -> bool:
         return self.allowed
 
 
-def _said_of(purpose: str) -> list[str]:
-    """Return `purpose` and the purposes above it."""
-    parts = purpose.split(".")
-    return [".".join(parts[: end + 1]) for end in range(len(parts))]
-
-
 def _strictness(entry: ConsentEntry) -> tuple[datetime, bool, str]:
     return (entry.captured_at, entry.forbids, str(entry.id))
+
+
+def _said(entry: ConsentEntry) -> Reason:
+    said = "withdrawn" if entry.status is ConsentStatus.WITHDRAWN else "denied"
+    return Reason(said, f"{entry.purpose} was {said} on {entry.captured_at.date().isoformat()}")
+
+
+@frozen
+class _Ledger:
+    """The entries that count for one question, folded: the last no, and the grants it leaves."""
+
+    known: tuple[ConsentEntry, ...]
+    last_no: ConsentEntry | None
+    grants: tuple[ConsentEntry, ...]
+
+
+def _folded(
+    consents: Iterable[ConsentEntry], customer_id: UUID, channel: str, purpose: str, at: datetime, brand: str | None
+) -> _Ledger:
+    known = tuple(
+        entry
+        for entry in consents
+        if entry.customer_id == customer_id
+        and entry.captured_at <= at
+        and entry.channel in {None, channel}
+        and (entry.brand is None or entry.brand == brand)
+    )
+    above = purposes_above(purpose)
+    nos = (entry for entry in known if entry.forbids and entry.purpose in above and at in entry.effective)
+    no = max(nos, key=_strictness, default=None)
+    grants = (
+        entry
+        for entry in known
+        if entry.purpose == purpose
+        and entry.status is ConsentStatus.GRANTED
+        # After a no, only a later yes of the customer's own counts: an import fills gaps, an interest yields to an objection.
+        and (
+            no is None
+            or (
+                entry.captured_at > no.captured_at
+                and entry.capture_source is not CaptureSource.IMPORT
+                and entry.legal_basis is not LegalBasis.LEGITIMATE_INTEREST
+            )
+        )
+    )
+    return _Ledger(known, no, tuple(sorted(grants, key=_strictness, reverse=True)))
+
+
+def _flaw(
+    entry: ConsentEntry, purpose: str, at: datetime, *, double_opt_in: bool, interests: frozenset[str]
+) -> Reason | None:
+    """Why a grant does not permit by itself; None if it does."""
+    if at not in entry.effective:
+        return Reason("expired", f"the consent to {purpose} does not hold at that time")
+    if (
+        entry.legal_basis is LegalBasis.CONSENT
+        and double_opt_in
+        and (entry.double_opt_in_at is None or entry.double_opt_in_at > at)
+    ):
+        return Reason("unconfirmed", f"the consent to {purpose} was never confirmed")
+    if entry.legal_basis is LegalBasis.LEGITIMATE_INTEREST and purpose not in interests:
+        return Reason("interest_not_allowed", f"{purpose} does not allow legitimate interest as its basis")
+    return None
 
 
 def may_contact(
@@ -156,6 +223,9 @@ def may_contact(
     brand: str | None = None,
     double_opt_in: bool = False,
     interests: frozenset[str] = frozenset(),
+    policies: Iterable[ContactPolicy] = (),
+    made: Iterable[ContactMade] = (),
+    suppressions: Iterable[Suppression] = (),
 ) -> Permission:
     """Say whether `customer` may be contacted over `channel` for `purpose` at that time, and why.
 
@@ -172,16 +242,27 @@ def may_contact(
     consents : iterable of ConsentEntry
         The ledger, in any order; entries of others are passed over.
     brand : str, optional
-        On whose behalf; entries said to another brand do not count, a no said to no brand counts for all.
+        On whose behalf; entries said to another brand do not count, what was said to no brand counts for all.
     double_opt_in : bool
         Whether a consent must be confirmed.
     interests : frozenset of str
         Purposes for which a recorded legitimate interest suffices where nobody objected.
+    policies : iterable of ContactPolicy
+        Rules of contact; all that concern the customer and purpose must agree.
+    made : iterable of ContactMade
+        The contacts already made with this customer, for the caps.
+    suppressions : iterable of Suppression
+        Lists of those who are never contacted.
 
     Returns
     -------
     Permission
         With at least one reason, whichever way it falls.
+
+    Raises
+    ------
+    InvalidValueError
+        If the channel, the purpose or the time is none.
 
     Examples
     --------
@@ -191,61 +272,103 @@ def may_contact(
     >>> may_contact(ana, "email", "marketing", datetime(2026, 5, 1, tzinfo=UTC), consents=[]).reasons[0].code
     'no_consent'
     """
-    channel = channel_code(channel)
-    reasons: list[Reason] = []
+    asked = ContactMade(channel, at, purpose)
+    channel, at = asked.channel, asked.at
+    against: list[Reason] = []
     if customer.is_deceased:
-        reasons.append(Reason("deceased", "the customer has died"))
+        against.append(Reason("deceased", "the customer has died"))
     if customer.reachable_by(channel, at) is None:
-        reasons.append(Reason("unreachable", f"there is no working address for {channel}"))
-
-    known = [
-        entry
-        for entry in consents
-        if entry.customer_id == customer.id
-        and entry.captured_at <= at
-        and at in entry.effective
-        and entry.channel in {None, channel}
-        and (entry.brand is None or entry.brand == brand)
-    ]
-    above = _said_of(purpose)
-    nos = [entry for entry in known if entry.forbids and entry.purpose in above]
-    last_no = max(nos, key=_strictness, default=None)
-    grants = [
-        entry
-        for entry in known
-        if entry.purpose == purpose
-        and entry.status is ConsentStatus.GRANTED
-        and (
-            last_no is None
-            or (_strictness(entry) > _strictness(last_no) and entry.capture_source is not CaptureSource.IMPORT)
-        )
-    ]
-    last_yes = max(grants, key=_strictness, default=None)
-    if last_no is not None and last_yes is not None and last_no.captured_at == last_yes.captured_at:
-        last_yes = None
-
-    if last_yes is None:
-        if last_no is not None:
-            said = "withdrawn" if last_no.status is ConsentStatus.WITHDRAWN else "denied"
-            when = last_no.captured_at.date().isoformat()
-            reasons.append(Reason(said, f"{last_no.purpose} was {said} on {when}"))
-        elif any(entry.status is ConsentStatus.PENDING and entry.purpose == purpose for entry in known):
-            reasons.append(Reason("pending", f"consent to {purpose} is not confirmed yet"))
-        else:
-            reasons.append(Reason("no_consent", f"nothing on record permits {purpose} over {channel}"))
-        return Permission(allowed=False, reasons=tuple(reasons), entry_id=None if last_no is None else last_no.id)
-
-    if (
-        last_yes.legal_basis is LegalBasis.CONSENT
-        and double_opt_in
-        and (last_yes.double_opt_in_at is None or last_yes.double_opt_in_at > at)
-    ):
-        reasons.append(Reason("unconfirmed", f"the consent to {purpose} was never confirmed"))
-    if last_yes.legal_basis is LegalBasis.LEGITIMATE_INTEREST and purpose not in interests:
-        reasons.append(Reason("interest_not_allowed", f"{purpose} does not allow legitimate interest as its basis"))
-    if reasons:
-        return Permission(allowed=False, reasons=tuple(reasons), entry_id=last_yes.id)
-    granted = Reason(
-        "granted", f"{purpose} was granted on {last_yes.captured_at.date().isoformat()} ({last_yes.legal_basis})"
+        against.append(Reason("unreachable", f"there is no working address for {channel}"))
+    left_alone, notes = objections(
+        customer, channel, purpose, at, policies=policies, made=made, suppressions=suppressions
     )
-    return Permission(allowed=True, reasons=(granted,), entry_id=last_yes.id)
+    against.extend(left_alone)
+
+    ledger = _folded(consents, customer.id, channel, purpose, at, brand)
+    flaws = [_flaw(each, purpose, at, double_opt_in=double_opt_in, interests=interests) for each in ledger.grants]
+    sound = next((each for each, flaw in zip(ledger.grants, flaws, strict=True) if flaw is None), None)
+    if sound is not None:
+        on = sound.captured_at.date().isoformat()
+        granted = Reason("granted", f"{purpose} was granted on {on} ({sound.legal_basis})")
+        return Permission(not against, (*against, *(() if against else (granted,)), *notes), sound.id)
+    rests_on = ledger.grants[0] if ledger.grants else ledger.last_no
+    if flaws and flaws[0] is not None:
+        against.append(flaws[0])
+    elif ledger.last_no is not None:
+        against.append(_said(ledger.last_no))
+    elif any(each.status is ConsentStatus.PENDING and each.purpose == purpose for each in ledger.known):
+        against.append(Reason("pending", f"consent to {purpose} is not confirmed yet"))
+    else:
+        against.append(Reason("no_consent", f"nothing on record permits {purpose} over {channel}"))
+    return Permission(allowed=False, reasons=(*against, *notes), entry_id=None if rests_on is None else rests_on.id)
+
+
+def merge_consents(
+    winner_id: UUID, ledgers: Sequence[Iterable[ConsentEntry]], at: datetime, *, actor: Actor | None = None
+) -> tuple[ConsentEntry, ...]:
+    """Return the ledger of customers who turn out to be one: all they said, and a no where one of them said no.
+
+    A yes that one gave later than the other's no does not overrule it: it was said without knowing of it. So where, at the
+    time of the merge, one ledger's last word on a purpose and channel is no and another's is yes, a withdrawal is added.
+
+    Parameters
+    ----------
+    winner_id : UUID
+        Who they are from now on.
+    ledgers : sequence of iterable of ConsentEntry
+        What each of them said.
+    at : datetime
+        When they are merged.
+    actor : Actor, optional
+        Who merges them.
+
+    Examples
+    --------
+    >>> from datetime import UTC
+    >>> from pycrm.model.entity import new_id
+    >>> one, other = new_id(), new_id()
+    >>> def said(who, status, day):
+    ...     when = datetime(2026, 5, day, tzinfo=UTC)
+    ...     return ConsentEntry(customer_id=who, purpose="marketing", status=status, captured_at=when)
+    >>> merged = merge_consents(
+    ...     one,
+    ...     [[said(one, ConsentStatus.WITHDRAWN, 1)], [said(other, ConsentStatus.GRANTED, 2)]],
+    ...     datetime(2026, 5, 3, tzinfo=UTC),
+    ... )
+    >>> [str(entry.status) for entry in merged]
+    ['withdrawn', 'granted', 'withdrawn']
+    """
+    said = [tuple(ledger) for ledger in ledgers]
+    added = []
+    topics = dict.fromkeys((entry.purpose, entry.channel, entry.brand) for ledger in said for entry in ledger)
+    for purpose, channel, brand in topics:
+        last_words = []
+        for ledger in said:
+            about = [
+                entry
+                for entry in ledger
+                if entry.captured_at <= at
+                and entry.purpose in purposes_above(purpose)
+                and (entry.forbids or (entry.purpose == purpose and entry.status is ConsentStatus.GRANTED))
+                and entry.channel in {None, channel}
+                and entry.brand in {None, brand}
+            ]
+            last = max(about, key=_strictness, default=None)
+            if last is not None:
+                last_words.append(last.forbids)
+        if any(last_words) and not all(last_words):
+            added.append(
+                ConsentEntry(
+                    customer_id=winner_id,
+                    purpose=purpose,
+                    channel=channel,
+                    brand=brand,
+                    status=ConsentStatus.WITHDRAWN,
+                    captured_at=at,
+                    capture_source=CaptureSource.SYSTEM,
+                    evidence="merge: the stricter of two ledgers",
+                    actor=actor,
+                )
+            )
+    moved = (attrs.evolve(entry, customer_id=winner_id) for ledger in said for entry in ledger)
+    return (*moved, *added)

@@ -88,11 +88,13 @@ _REACHED_BY: dict[ContactKind, frozenset[str]] = {
 
 
 def _written(point: ContactPoint) -> str:
+    given: object = point.raw
+    raw = given if isinstance(given, str) else ""  # anything else the validator of `raw` refuses by name
     if point.kind is ContactKind.EMAIL:
-        return point.raw.strip().lower()
+        return raw.strip().lower()
     if point.kind is ContactKind.PHONE:
-        return phone_key(point.raw) or point.raw.strip()
-    return " ".join(point.raw.split())
+        return phone_key(raw) or raw.strip()
+    return " ".join(raw.split())
 
 
 @frozen(kw_only=True)

@@ -35,7 +35,7 @@ def _frozen(name: str, value: object) -> Value:
     if type(value) in _AS_IT_IS or isinstance(value, CustomFields):
         return cast("Value", value)
     if isinstance(value, float | Decimal):
-        if not math.isfinite(value):
+        if not (value.is_finite() if isinstance(value, Decimal) else math.isfinite(value)):
             raise InvalidValueError(name, value, "give a finite number")
         return float(value) if isinstance(value, float) else value
     if isinstance(value, datetime):

@@ -73,6 +73,4 @@ class ContactIntent(Entity):
 
     def __attrs_post_init__(self) -> None:
         if not self.permission.allowed:
-            raise InvalidValueError(
-                "permission", self.permission.reasons[0].code, "an intent needs a permission that allows it"
-            )
+            raise InvalidValueError("permission", self.permission, "an intent needs a permission that allows it")

@@ -9,7 +9,7 @@ from uuid import UUID
 from attrs import Factory, field, frozen
 
 from pycrm.errors import InvalidValueError
-from pycrm.model.checks import is_a, is_code, is_line, optional, tuple_of
+from pycrm.model.checks import is_a, is_code, is_line, optional, tuple_of, within
 from pycrm.model.contact import channel_code
 from pycrm.model.custom import NO_FIELDS, CustomFields
 from pycrm.model.entity import Entity
@@ -116,7 +116,7 @@ class Interaction(Entity):
     summary: str | None = field(default=None, validator=optional(is_line))
     outcome: str | None = field(default=None, validator=optional(is_line))
     duration: timedelta | None = field(default=None, validator=optional(is_a(timedelta)))
-    sentiment: float | None = field(default=None)
+    sentiment: float | None = field(default=None, validator=optional(within(-1, 1)))
     conversation_id: UUID | None = field(default=None, validator=optional(is_a(UUID)))
     case_id: UUID | None = field(default=None, validator=optional(is_a(UUID)))
     opportunity_id: UUID | None = field(default=None, validator=optional(is_a(UUID)))
@@ -134,5 +134,3 @@ class Interaction(Entity):
             raise InvalidValueError("customer_id", None, "give customer_id, anonymous_id or participants")
         if self.duration is not None and self.duration < timedelta(0):
             raise InvalidValueError("duration", self.duration, "give a duration of at least zero")
-        if self.sentiment is not None and not -1 <= self.sentiment <= 1:
-            raise InvalidValueError("sentiment", self.sentiment, "give a number from -1 to 1")

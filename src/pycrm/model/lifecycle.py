@@ -107,18 +107,27 @@ class StageChange(Entity):
 def stage_of(history: Iterable[StageChange], at: datetime) -> Stage | None:
     """Return the stage a history leads to at that time; None before its first entry.
 
+    Steps of the same instant, such as the stages a direct purchase skipped, follow one another by where they start.
+
     Raises
     ------
     InvalidTransitionError
         If a step does not start where the one before it ended.
     """
     stage: Stage | None = None
-    for change in sorted(history, key=lambda change: (change.occurred_at, str(change.id))):
-        if change.occurred_at > at:
-            break
-        if change.from_stage is not stage:
+    waiting = sorted((change for change in history if change.occurred_at <= at), key=_when)
+    while waiting:
+        now = waiting[0].occurred_at
+        here = (each for each in waiting if each.occurred_at == now and each.from_stage is stage)
+        step = next(here, None)
+        if step is None:
             raise InvalidTransitionError(
-                str(stage or "nothing"), str(change.to_stage), {str(allowed) for allowed in ALLOWED[stage]}
+                str(stage or "nothing"), str(waiting[0].to_stage), {str(allowed) for allowed in ALLOWED[stage]}
             )
-        stage = change.to_stage
+        waiting.remove(step)
+        stage = step.to_stage
     return stage
+
+
+def _when(change: StageChange) -> tuple[datetime, str]:
+    return (change.occurred_at, str(change.id))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from decimal import ROUND_HALF_EVEN, Context, Decimal, Inexact, InvalidOperation, Overflow, Rounded
+from fractions import Fraction
 
 from attrs import field, frozen
 
@@ -12,7 +13,7 @@ from pycrm.errors import CurrencyMismatchError, InvalidValueError
 from pycrm.model.checks import is_a
 from pycrm.model.time import in_utc, is_instant
 
-__all__ = ["CURRENCIES", "Money", "MoneyAt", "total"]
+__all__ = ["CURRENCIES", "Money", "MoneyAt", "currency_code", "total"]
 
 # Wide enough that no sum of amounts is ever rounded; a result that would be is an error, not a surprise.
 _EXACT = Context(prec=400, Emax=999_999, Emin=-999_999, traps=[Inexact, InvalidOperation, Overflow, Rounded])
@@ -49,7 +50,14 @@ def _amount(value: Decimal | int | str) -> Decimal:
     return amount
 
 
-def _currency(value: str) -> str:
+def currency_code(value: str) -> str:
+    """Return `value` as an ISO 4217 code in capitals, or refuse it.
+
+    Examples
+    --------
+    >>> currency_code(" eur ")
+    'EUR'
+    """
     code = str(value).strip().upper()
     if code not in CURRENCIES:
         raise InvalidValueError("currency", value, "give an ISO 4217 code such as 'EUR'")
@@ -83,7 +91,7 @@ class Money:
     """
 
     amount: Decimal = field(converter=_amount)
-    currency: str = field(converter=_currency)
+    currency: str = field(converter=currency_code)
 
     @classmethod
     def zero(cls, currency: str) -> Money:
@@ -101,7 +109,7 @@ class Money:
         """
         if isinstance(minor, bool) or not isinstance(minor, int):
             raise InvalidValueError("minor", minor, "give a whole number of minor units")
-        return cls(Decimal(minor).scaleb(-CURRENCIES[_currency(currency)], _EXACT), currency)
+        return cls(Decimal(minor).scaleb(-CURRENCIES[currency_code(currency)], _EXACT), currency)
 
     @property
     def minor(self) -> int:
@@ -134,18 +142,18 @@ class Money:
         InvalidValueError
             If there are no weights, one is negative, or all are zero.
         """
-        shares = [Decimal(weight) for weight in weights]
-        if not shares or any(not share.is_finite() or share < 0 for share in shares) or not any(shares):
-            raise InvalidValueError("weights", weights, "give weights of at least 0, one of them positive")
-        units = self.minor
-        whole = sum(int(share.scaleb(12).to_integral_value()) for share in shares)
-        parts = [int(share.scaleb(12).to_integral_value()) for share in shares]
-        if whole == 0:
-            raise InvalidValueError("weights", weights, "give weights of at least 1e-12")
+        try:
+            shares = [Fraction(weight) for weight in weights]
+        except (TypeError, ValueError, OverflowError):
+            shares = []
+        if not shares or min(shares) < 0 or not any(shares):
+            raise InvalidValueError("weights", weights, "give finite weights of at least 0, one of them positive")
+        whole, units = sum(shares), self.minor
         sign = -1 if units < 0 else 1
-        floors = [abs(units) * part // whole for part in parts]
-        remainders = [abs(units) * part % whole for part in parts]
-        for at in sorted(range(len(parts)), key=lambda index: (-remainders[index], index))[: abs(units) - sum(floors)]:
+        exact = [abs(units) * share / whole for share in shares]
+        floors = [int(part) for part in exact]
+        order = sorted(range(len(exact)), key=lambda index: (floors[index] - exact[index], index))
+        for at in order[: abs(units) - sum(floors)]:
             floors[at] += 1
         return tuple(Money.from_minor(sign * floor, self.currency) for floor in floors)
 
@@ -167,7 +175,10 @@ class Money:
     def __mul__(self, factor: int | Decimal) -> Money:
         if isinstance(factor, bool) or not isinstance(factor, int | Decimal):
             return NotImplemented
-        return Money(_EXACT.multiply(self.amount, Decimal(factor)), self.currency)
+        try:
+            return Money(_EXACT.multiply(self.amount, Decimal(factor)), self.currency)
+        except (InvalidOperation, Overflow, Inexact) as error:
+            raise InvalidValueError("factor", factor, "multiply by a finite number of moderate size") from error
 
     __rmul__ = __mul__
 
@@ -231,7 +242,7 @@ class MoneyAt:
 
     money: Money = field(validator=is_a(Money))
     as_of: datetime = field(converter=in_utc, validator=is_instant)
-    base_currency: str = field(converter=_currency)
+    base_currency: str = field(converter=currency_code)
     rate: Decimal = field(converter=_amount)
 
     def __attrs_post_init__(self) -> None:

@@ -9,10 +9,11 @@ from typing import Any
 from uuid import UUID
 
 import attrs
-from attrs import field, frozen
+from attrs import converters, field, frozen
 
 from pycrm.errors import InvalidValueError
 from pycrm.model.checks import at_least, is_a, is_code, is_line, optional, tuple_of
+from pycrm.model.contact import channel_code
 from pycrm.model.entity import Entity
 from pycrm.model.evidence import Reason
 from pycrm.model.money import Money
@@ -124,7 +125,7 @@ class OfferDecision(Entity):
     decided_at: datetime = field(converter=in_utc, validator=is_instant)
     offer_id: UUID | None = field(default=None, validator=optional(is_a(UUID)))
     sku: str | None = field(default=None, validator=optional(is_line))
-    channel: str | None = field(default=None, validator=optional(is_line))
+    channel: str | None = field(default=None, converter=converters.optional(channel_code))
     fallback: bool = field(default=False, validator=is_a(bool))
     reasons: tuple[Reason, ...] = field(validator=tuple_of(Reason))
 

@@ -12,11 +12,11 @@ import attrs
 from attrs import converters, field, frozen
 
 from pycrm.errors import CurrencyMismatchError, InvalidValueError
-from pycrm.model.checks import is_a, is_line, optional, tuple_of
+from pycrm.model.checks import at_least, is_a, is_line, optional, tuple_of
 from pycrm.model.contact import channel_code
 from pycrm.model.custom import NO_FIELDS, CustomFields
 from pycrm.model.entity import Entity
-from pycrm.model.money import Money, total
+from pycrm.model.money import Money, currency_code, total
 from pycrm.model.time import Period, in_utc, is_instant
 
 __all__ = ["Order", "OrderLine", "OrderStatus", "Product", "Refund", "UnallocatedRefund"]
@@ -145,7 +145,7 @@ class Refund:
 
     at: datetime = field(converter=in_utc, validator=is_instant)
     amount: Money = field(validator=is_a(Money))
-    line: int | None = field(default=None)
+    line: int | None = field(default=None, validator=optional(at_least(0)))
     quantity: Decimal | None = field(
         default=None, converter=converters.optional(_quantity), validator=optional(_is_positive)
     )
@@ -198,7 +198,7 @@ class Order(Entity):
     customer_id: UUID = field(validator=is_a(UUID))
     number: str = field(validator=is_line)
     placed_at: datetime = field(converter=in_utc, validator=is_instant)
-    currency: str = field(validator=is_line)
+    currency: str = field(converter=currency_code)
     lines: tuple[OrderLine, ...] = field(default=(), validator=tuple_of(OrderLine))
     refunds: tuple[Refund, ...] = field(default=(), validator=tuple_of(Refund))
     status: OrderStatus = field(default=OrderStatus.PAID, validator=is_a(OrderStatus))
@@ -214,14 +214,13 @@ class Order(Entity):
     custom: CustomFields = field(default=NO_FIELDS, converter=CustomFields, validator=is_a(CustomFields))
 
     def __attrs_post_init__(self) -> None:
-        Money.zero(self.currency)
         for line in self.lines:
             if line.unit_price.currency != self.currency:
                 raise CurrencyMismatchError(self.currency, line.unit_price.currency)
         for refund in self.refunds:
             if refund.amount.currency != self.currency:
                 raise CurrencyMismatchError(self.currency, refund.amount.currency)
-            if refund.line is not None and not 0 <= refund.line < len(self.lines):
+            if refund.line is not None and refund.line >= len(self.lines):
                 raise InvalidValueError("line", refund.line, f"the order has {len(self.lines)} lines, counted from 0")
         if self.refunded > self.gross:
             raise InvalidValueError("refunds", self.refunded, f"refunds are at most what was paid, {self.gross}")

@@ -17,7 +17,12 @@ __all__ = ["Period", "in_utc", "is_date", "is_instant", "is_zone", "local_date"]
 def in_utc(value: datetime) -> datetime:
     """Return the same instant in UTC; what is not an aware time is left for `is_instant` to refuse by name."""
     zone = getattr(value, "tzinfo", None)
-    return value if zone is None or zone is UTC else value.astimezone(UTC)
+    if zone is None or zone is UTC or value.utcoffset() is None:
+        return value
+    try:
+        return value.astimezone(UTC)
+    except OverflowError:
+        raise InvalidValueError("time", value, "give a time that lies in the years 1 to 9999 in UTC too") from None
 
 
 def is_instant(_: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
