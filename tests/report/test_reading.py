@@ -149,6 +149,7 @@ def test_a_missing_file(tmp_path):
         (b"customer,date,amount\nAna,2024-01-01,inf\n", 2, "amount", "amount cannot be read"),
         (b"customer,date,amount\n,2024-01-01,2\n", None, "customer", "no line has a customer"),
         (b"customer,date,amount\nAna,2024-01-01,0\n", None, None, "no line is left"),
+        (b"customer,date,amount\nAna,2024-01-01,1.5\nBo,2024-01-01,1e300\n", 3, "amount", "add up to 1e+300"),
         (b"\x1f\x8bbroken", None, None, "cut off or damaged"),
     ],
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TextIO
 
@@ -130,7 +130,10 @@ def _keep(given: argparse.Namespace, lines: OrderLines) -> list[str]:
             ]
         if lines.amount.max() > 0:
             differentiate.assess(
-                Together(store, unit), as_of=lines.as_of.item(), unit=given.unit, currency=lines.currency
+                Together(store, unit),
+                as_of=date.fromisoformat(str(lines.as_of)),
+                unit=given.unit,
+                currency=lines.currency,
             )
         unit.commit()
     if done.nothing:

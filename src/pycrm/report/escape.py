@@ -32,8 +32,10 @@ def plain(text: object) -> str:
 
 
 def _spelled(character: str) -> str:
-    harmful = unicodedata.category(character) in {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
-    return f"⟨U+{ord(character):04X}⟩" if harmful else character
+    kind = unicodedata.category(character)
+    if kind == "Zs":
+        return " "
+    return f"⟨U+{ord(character):04X}⟩" if kind in {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"} else character
 
 
 def escaped(text: str) -> str:

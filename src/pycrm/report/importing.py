@@ -193,8 +193,8 @@ def _orders(lines: OrderLines, settled: Settlement, customer: list[UUID]) -> lis
             price = float(lines.price[row]) if exact else float(lines.amount[row])
             if price not in prices:
                 prices[price] = Money(_exact(price), currency)
-            pieces = _exact(lines.quantity[row]) if exact else Decimal(1)
-            part = OrderLine(sku=sku[lines.product[row]], quantity=pieces, unit_price=prices[price])
+            many = _exact(lines.quantity[row]) if exact else Decimal(1)
+            part = OrderLine(sku=sku[lines.product[row]], quantity=many, unit_price=prices[price])
             parts.append(part)
             left = part.total.amount
             for credit, taken, worth in back.get(row, ()):

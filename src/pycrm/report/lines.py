@@ -214,6 +214,7 @@ def read_lines(path: str | Path, options: ReadOptions | None = None) -> OrderLin
         fix = "--refunds net keeps credits" if CREDIT in dropped else "check --as-of and the columns"
         raise source.error(f"no line is left ({listed})", fix)
 
+    _check_size(source, mapping, amount, used)
     customer, customers = _coded(frame[mapping.customer], used)
     order, orders, line = _orders(frame, mapping, used, customer, customers, time=time)
     product, products = (
@@ -339,6 +340,21 @@ def _check_damage(
         f"mend them, name the form with {role}, or allow more with --max-dropped",
         record=int(at[0]) if len(at) else None,
         column=column,
+    )
+
+
+def _check_size(source: Source, mapping: ColumnMapping, amount: NDArray[np.float64], used: NDArray[np.int64]) -> None:
+    """Refuse amounts whose sum floats cannot hold to the cent, or at all: beyond that no figure would be right."""
+    worth = np.abs(amount[used])
+    whole = bool((worth == np.rint(worth)).all())
+    if worth.sum() * (1 if whole else 1_000_000) < 2.0**62:
+        return
+    row = int(used[np.argmax(worth)])
+    raise source.error(
+        f"the amounts add up to {worth.sum():.3g}, more than {'4e18' if whole else '4e12'}; the largest is {amount[row]:.3g}",
+        "check it, or give the amounts in thousands",
+        record=row,
+        column=mapping.amount or mapping.price,
     )
 
 

@@ -43,7 +43,7 @@ def short(value: float) -> str:
 def _ticks(low: float, high: float) -> list[float]:
     """Return round numbers that span from `low` (at most 0) to `high`."""
     low, high = min(low, 0.0), max(high, 0.0)
-    if high == low:
+    if high - low < 1e-9:
         high = 1.0
     rough = (high - low) / 4
     power = 10.0 ** math.floor(math.log10(rough))
