@@ -110,9 +110,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
     given = _parser().parse_args(arguments)
-    from pycrm.report import command
-
     try:
+        from pycrm.report import command
+
         for line in command.run(given, sys.stderr):
             print(line)
         sys.stdout.flush()

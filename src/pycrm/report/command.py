@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TextIO
 
 import numpy as np
 
-from pycrm.errors import InvalidValueError, MissingExtraError, PycrmError
+from pycrm.errors import InvalidValueError, MissingExtraError, PycrmError, UnreadableFileError
 from pycrm.report.document import as_json
 from pycrm.report.escape import plain
 from pycrm.report.figures import Figures, figures
@@ -56,6 +57,10 @@ def _report(given: argparse.Namespace, stream: TextIO) -> Iterator[str]:
     with Progress(stream, steps=7 + bool(given.store)) as say:
         say(f"reading {plain(given.file)}")
         lines = read_lines(given.file, options)
+        if given.store:
+            from pycrm.report.importing import check_currency
+
+            check_currency(lines, given.file)
         say("refunds")
         purchases = purchases_of(lines, Path(given.file).name)
         say.clear()
@@ -103,16 +108,36 @@ def _said(given: argparse.Namespace, made: Report) -> Iterator[str]:
         yield f"JSON: {given.json}"
 
 
-def _open(url: str) -> Store:
-    """Return the store at a URL; the extra it needs is named where it is missing."""
+@contextmanager
+def _opened(url: str) -> Iterator[Store]:
+    """Give the store at a URL; an SQLite file that was not there before is gone again if the work fails."""
     if "://" not in url:
         raise InvalidValueError("store", url, "write it as a URL, such as sqlite:///crm.db")
     try:
         from pycrm.storage.sql import SqlStore
     except ModuleNotFoundError as error:
         raise MissingExtraError("SQLAlchemy", "sql") from error
-    store: Store = SqlStore(url)
-    return store
+    file = Path(url.removeprefix("sqlite:///")) if url.startswith("sqlite:///") and len(url) > 10 else None
+    if file is not None:
+        check_writable([file])
+        if file.exists() and file.stat().st_size and not _is_sqlite(file):
+            raise UnreadableFileError(str(file), "this is not an SQLite database", "give the store a file of its own")
+    made_here = file is not None and not file.exists()
+    store = SqlStore(url)
+    try:
+        yield store
+    except BaseException:
+        store.close()
+        if file is not None and made_here:
+            for name in (file, *(file.with_name(file.name + end) for end in ("-wal", "-shm", "-journal"))):
+                name.unlink(missing_ok=True)
+        raise
+    store.close()
+
+
+def _is_sqlite(file: Path) -> bool:
+    with file.open("rb") as stream:
+        return stream.read(16) == b"SQLite format 3\x00"
 
 
 def _keep(given: argparse.Namespace, lines: OrderLines) -> list[str]:
@@ -120,21 +145,16 @@ def _keep(given: argparse.Namespace, lines: OrderLines) -> list[str]:
     from pycrm.report.together import Together
     from pycrm.workflows import differentiate
 
-    store = _open(given.store)
     now = datetime.now(UTC)
-    with store.begin(actor="report", cause=f"import of {Path(given.file).name}") as unit:
+    cause = f"import of {Path(given.file).name}"
+    with _opened(given.store) as store, store.begin(actor="report", cause=cause) as unit:
         done = import_lines(store, unit, lines, settle(lines), path=given.file, at=now)
         if done.before is not None:
-            return [
-                f"Store: these lines were imported on {done.before:%Y-%m-%d %H:%M} UTC already; {given.store} is unchanged"
-            ]
+            when = f"{done.before:%Y-%m-%d %H:%M} UTC"
+            return [f"Store: these lines were imported on {when} already; {given.store} is unchanged"]
         if lines.amount.max() > 0:
-            differentiate.assess(
-                Together(store, unit),
-                as_of=date.fromisoformat(str(lines.as_of)),
-                unit=given.unit,
-                currency=lines.currency,
-            )
+            as_of = date.fromisoformat(str(lines.as_of))
+            differentiate.assess(Together(store, unit), as_of=as_of, unit=given.unit, currency=lines.currency)
         unit.commit()
     if done.nothing:
         return [f"Store: all {done.unchanged:,} orders were there already; nothing in {given.store} changed"]
@@ -166,14 +186,13 @@ def _demo(given: argparse.Namespace, stream: TextIO) -> Iterator[str]:
         own = Path(tempfile.mkdtemp(prefix="pycrm-demo-"))
         url = f"sqlite:///{(own / 'crm.db').as_posix()}"
     try:
-        with Progress(stream, steps=12) as say:
-            say("opening the store")
-            store = _open(url)
+        with Progress(stream, steps=10) as say:
             say("making a business")
             business = simulate_business(customers=given.customers, seed=given.seed)
-            done = fill(store, business, unit=given.unit, progress=say)
-            as_of = business.end.astype("datetime64[D]").item()
-            purchases = purchases_of_store(store, as_of=as_of, name=NAME)
+            with _opened(url) as store:
+                done = fill(store, business, unit=given.unit, progress=say)
+                as_of = date.fromisoformat(str(business.end.astype("datetime64[D]")))
+                purchases = purchases_of_store(store, as_of=as_of, name=NAME)
             found = figures(purchases, unit=given.unit, progress=say)
             more: tuple[Section, ...] = sections(done)
             made = tell(found, more=more)

@@ -26,7 +26,7 @@ from pycrm.storage.protocols import Store, UnitOfWork
 from pycrm.storage.query import Query
 from pycrm.workflows import identify
 
-__all__ = ["Imported", "import_lines", "owners_of"]
+__all__ = ["Imported", "check_currency", "import_lines", "owners_of"]
 
 SOURCE = "orders"
 """What files of orders are called as a source of customers."""
@@ -75,14 +75,7 @@ def import_lines(
     UnreadableFileError
         If the currency is not known: a store keeps no amount without one.
     """
-    if lines.currency not in CURRENCIES:
-        raise UnreadableFileError(
-            path,
-            "no column says in what currency the amounts are, and a store keeps none without"
-            if lines.currency is None
-            else f"{lines.currency!r} is no currency",
-            "say --currency EUR, or whichever it is",
-        )
+    check_currency(lines, path)
     key = f"{lines.digest}:{lines.mapping}:{lines.currency}:{lines.as_of}:{len(lines.amount)}"
     runs = unit.of(ImportRun)
     known = runs.page(Query(ImportRun, where("key") == key), size=1).items
@@ -126,6 +119,24 @@ def import_lines(
     counts = {name: value for name, value in attrs.asdict(done).items() if isinstance(value, int)}
     runs.add(ImportRun(source=path, key=key, started_at=at, counts=counts))
     return done
+
+
+def check_currency(lines: OrderLines, path: str) -> None:
+    """Refuse lines whose currency is not known: a store keeps no amount without one.
+
+    Raises
+    ------
+    UnreadableFileError
+        If the file names none, or one that is none.
+    """
+    if lines.currency not in CURRENCIES:
+        raise UnreadableFileError(
+            path,
+            "no column says in what currency the amounts are, and a store keeps none without"
+            if lines.currency is None
+            else f"{lines.currency!r} is no currency",
+            "say --currency EUR, or whichever it is",
+        )
 
 
 def owners_of(unit: UnitOfWork) -> Mapping[tuple[str, str], UUID]:
