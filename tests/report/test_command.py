@@ -21,7 +21,7 @@ from pycrm.model.order import Order, OrderStatus, Product, UnallocatedRefund
 from pycrm.storage.query import Query
 from pycrm.storage.sql import SqlStore
 
-BUSINESS = simulate_business(customers=200, seed=9)
+BUSINESS = simulate_business(customers=120, seed=9)
 CENTS = int((BUSINESS.lines["quantity"] * BUSINESS.lines["unit_price"]).sum() - BUSINESS.refunds["amount"].sum())
 
 
@@ -252,7 +252,7 @@ def test_the_demo_names_the_store_it_made(folder, capsys):
 @pytest.mark.skipif(os.name != "posix", reason="signals as POSIX knows them")
 @pytest.mark.parametrize("known", [False, True])
 def test_an_interrupt_while_importing_leaves_the_store_as_it_was(tmp_path, known):
-    simulate_business(customers=3_000, seed=4).order_lines().to_csv(tmp_path / "orders.csv", index=False)
+    simulate_business(customers=2_000, seed=4).order_lines().to_csv(tmp_path / "orders.csv", index=False)
     store = tmp_path / "crm.db"
     if known:
         (tmp_path / "o.csv").write_text("customer,date,amount\nAna,2024-01-03,5\n")
