@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy.special import betainc, betaln, gammaln
 
 from pycrm.clv._history import Floats
@@ -22,44 +22,49 @@ __all__ = ["alive", "counts", "discounted", "expected", "on_distinct", "probabil
 _CHUNK = 4096
 
 
-def on_distinct(function: Callable[..., Floats], *arguments: Floats) -> Floats:
-    """Return `function` of `arguments` (one broadcast shape), evaluated once per distinct row, in chunks that stay in cache."""
-    spread = np.broadcast_arrays(*arguments)
-    shape = spread[0].shape
-    rows = compress([np.ravel(part) for part in spread], inverse=True)
-    made = np.empty(rows.size)
-    for at in range(0, rows.size, _CHUNK):
-        made[at : at + _CHUNK] = function(*(part[at : at + _CHUNK] for part in rows.columns))
+def on_distinct(function: Callable[..., Floats], *arguments: ArrayLike) -> Floats:
+    """Return `function` of `arguments`, evaluated once per distinct row, in chunks that stay in cache.
+
+    A single number is handed on as it is; the others have one broadcast shape.
+    """
+    parts = [np.asarray(part, dtype=np.float64) for part in arguments]
+    many = [at for at, part in enumerate(parts) if part.ndim]
+    shape = np.broadcast_shapes(*(part.shape for part in parts))
+    if not many:
+        return np.asarray(function(parts[0].reshape(1), *parts[1:])).reshape(())
+    rows = compress([np.broadcast_to(parts[at], shape).ravel() for at in many], inverse=True)
     assert rows.inverse is not None
+    made = np.empty(rows.size)
+    given: list[Floats] = list(parts)
+    for start in range(0, rows.size, _CHUNK):
+        for at, column in zip(many, rows.columns, strict=True):
+            given[at] = column[start : start + _CHUNK]
+        made[start : start + _CHUNK] = function(*given)
     return made[rows.inverse].reshape(shape)
 
 
 def _mean_over_chance(function: Callable[[Floats, Floats], Floats], a: Floats, b: Floats, count: int = 97) -> Floats:
     """Return the mean of `function` (of p and 1 - p, shape (count, rows)) over Beta(a, b)."""
-    distinct = compress([a, b], inverse=True)
+    distinct = compress([np.ravel(part) for part in np.broadcast_arrays(a, b)], inverse=True)
     each_a, each_b = distinct.columns
     p, q, weight = beta_nodes(each_a, each_b, count)
     at = distinct.inverse
-    made: Floats = np.einsum("kn,kn->n", weight[:, at], function(p[:, at], q[:, at]))
-    return made
+    return np.asarray((weight[:, at] * function(p[:, at], q[:, at])).sum(axis=0))
 
 
 def alive(t: Floats, r: Floats, alpha: Floats, a: Floats, b: Floats) -> Floats:
     """Return P(alive at t), the mean of exp(-lambda p t)."""
-
-    def rows(t: Floats, r: Floats, alpha: Floats, a: Floats, b: Floats) -> Floats:
-        return _mean_over_chance(lambda p, _: np.exp(-r * np.log1p(p * (t / alpha))), a, b)
-
-    return on_distinct(rows, t, r, alpha, a, b)
+    return _mean_over_chance(lambda p, _: np.exp(-r * np.log1p(p * (t / alpha))), a, b, _nodes(t, alpha))
 
 
 def expected(t: Floats, r: Floats, alpha: Floats, a: Floats, b: Floats) -> Floats:
     """Return E[X(t)], the mean of (1 - exp(-lambda p t)) / p: all terms positive, nothing singular at a = 1."""
+    return _mean_over_chance(lambda p, _: -np.expm1(-r * np.log1p(p * (t / alpha))) / p, a, b, _nodes(t, alpha))
 
-    def rows(t: Floats, r: Floats, alpha: Floats, a: Floats, b: Floats) -> Floats:
-        return _mean_over_chance(lambda p, _: -np.expm1(-r * np.log1p(p * (t / alpha))) / p, a, b)
 
-    return on_distinct(rows, t, r, alpha, a, b)
+def _nodes(t: Floats, alpha: Floats) -> int:
+    """Return how many nodes a mean needs: more where t is far longer than alpha, for there the integrand turns sharply."""
+    return 97 if np.max(t / alpha, initial=0.0) <= 50.0 else 385
 
 
 def discounted(rate: float, horizon: Floats, *parameters: Floats) -> Floats:
@@ -67,28 +72,24 @@ def discounted(rate: float, horizon: Floats, *parameters: Floats) -> Floats:
 
     The integral of exp(-rate t) E[lambda exp(-lambda p t)]; `horizon` may be infinite where `rate` is positive.
     """
+    r, alpha, a, b = parameters
+    node, share = legendre(64)
 
-    def rows(horizon: Floats, *parameters: Floats) -> Floats:
-        r, alpha, a, b = parameters
-        node, share = legendre(64)
+    def inner(p: Floats, _: Floats) -> Floats:
+        scale = alpha / ((r + 1.0) * p)
+        end = np.broadcast_to(horizon, p.shape)
+        if rate > 0.0:
+            scale = np.minimum(scale, 1.0 / rate)
+            end = np.minimum(end, 45.0 / rate)
+        # In logs of 1 + t / scale both the power and the exponential are smooth.
+        width = np.log1p(end / scale)
+        made = np.zeros_like(p)
+        for u, w in zip(node, share, strict=True):
+            grown = np.expm1(width * u) * scale
+            made += w * np.exp(width * u - rate * grown - (r + 1.0) * np.log1p(p * grown / alpha))
+        return made * width * scale * r / alpha
 
-        def inner(p: Floats, _: Floats) -> Floats:
-            scale = alpha / ((r + 1.0) * p)
-            end = np.broadcast_to(horizon, p.shape)
-            if rate > 0.0:
-                scale = np.minimum(scale, 1.0 / rate)
-                end = np.minimum(end, 45.0 / rate)
-            # In logs of 1 + t / scale both the power and the exponential are smooth.
-            width = np.log1p(end / scale)
-            made = np.zeros_like(p)
-            for u, w in zip(node, share, strict=True):
-                grown = np.expm1(width * u) * scale
-                made += w * np.exp(width * u - rate * grown - (r + 1.0) * np.log1p(p * grown / alpha))
-            return made * width * scale * r / alpha
-
-        return _mean_over_chance(inner, a, b)
-
-    return on_distinct(rows, horizon, *parameters)
+    return _mean_over_chance(inner, a, b)
 
 
 def probability(n: Floats, start: Floats, length: Floats, *parameters: Floats) -> Floats:
@@ -121,8 +122,8 @@ def probability(n: Floats, start: Floats, length: Floats, *parameters: Floats) -
         return _mean_over_chance(given, a, b)
 
     if np.all(start == 0.0):
-        return on_distinct(at_once, n, length, *parameters)
-    return on_distinct(later, n, start, length, *parameters)
+        return at_once(n, length, *parameters)
+    return later(n, start, length, *parameters)
 
 
 def _xlog(n: Floats, z: Floats) -> Floats:

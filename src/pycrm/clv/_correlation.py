@@ -95,9 +95,10 @@ def fit_correlated(
     plain: Optimum, rows: Rows, effects: Effects, covariates: Mapping[str, Floats], penalty: float
 ) -> tuple[Optimum, float]:
     """Return the search with a free correlation, begun at the `plain` one, and the correlation found."""
-    x, t_x, T = rows.columns[:3]
+    history = (rows.columns[0], rows.columns[1], rows.columns[2])
+    index = np.unique(history[0], return_inverse=True)
 
-    def likelihood(values: Floats, nodes: int = 65) -> tuple[float, Floats]:
+    def likelihood(values: Floats, nodes: int = 32) -> tuple[float, Floats]:
         r, alpha, s, beta = values[:4]
         z = float(values[-1])
         k = _coefficient(r, s, z)
@@ -106,7 +107,7 @@ def fit_correlated(
         shares = np.array([1.0 + k, -k, -k, k])
         logs, slopes = [], []
         for in_alpha, in_beta in ((1.0, 1.0), (2.0, 1.0), (1.0, 2.0), (2.0, 2.0)):
-            log, each_slope = process.log_likelihood((r, al * in_alpha, s, be * in_beta), x, t_x, T, nodes)
+            log, each_slope = process.log_likelihood((r, al * in_alpha, s, be * in_beta), history, nodes, index=index)
             assert each_slope is not None
             logs.append(log)
             slopes.append(each_slope)
@@ -132,8 +133,8 @@ def fit_correlated(
     found = maximise(
         likelihood,
         {**start, "correlation": 0.0},
-        search=lambda values: likelihood(values, 17),
-        curvature=lambda values: likelihood(values, 33),
+        search=lambda values: likelihood(values, 12),
+        curvature=lambda values: likelihood(values, 16),
         weight=float(rows.weight.sum()),
         scales={**effects.scales, "correlation": "identity"},
         penalty=penalty,

@@ -1,8 +1,9 @@
 """The process behind Pareto/NBD: Poisson purchases at a Gamma rate, until a lifetime that is exponential at a Gamma rate.
 
 The likelihood is the sum of two cases, still alive at T or gone at some moment between the last purchase and T. The second is
-an integral over that moment, taken by tanh-sinh in logs of time, everything as a ratio to its value at the last purchase: no
-power overflows and no difference cancels, where the hypergeometric forms of the literature lose the number.
+an integral over that moment, taken by Gauss and Legendre in logs of time up to where it has died away, everything as a ratio
+to its value at the last purchase: no power overflows and no difference cancels, where the hypergeometric forms of the
+literature lose the number. Thirty-two nodes leave an error of 1e-14 of the logarithm.
 """
 
 from __future__ import annotations
@@ -20,7 +21,10 @@ from pycrm.clv._quadrature import legendre, tanh_sinh
 
 __all__ = ["Cases", "cases", "counts", "discounted", "expected", "log_likelihood", "probability", "surviving"]
 
-_CHUNK = 2048
+_CELLS = 32_768
+"""Nodes times rows that stay in cache."""
+_DEPTH = 40.0
+"""Beyond a fall by e^-40 nothing is added to a sum of doubles."""
 
 
 @frozen(eq=False)
@@ -40,45 +44,65 @@ def cases(
     size = x.size
     alive, gone = np.empty(size), np.empty(size)
     made = tuple(np.empty(size) for _ in range(4)) if slopes else None
-    u, v, weight = (part[:, None] for part in tanh_sinh(nodes))
-    for at in range(0, size, _CHUNK):
-        part = slice(at, at + _CHUNK)
+    u, weight = (part[:, None] for part in legendre(nodes))
+    chunk = max(256, _CELLS // nodes)
+    for at in range(0, size, chunk):
+        part = slice(at, at + chunk)
         al = alpha if np.ndim(alpha) == 0 else alpha[part]
         be = beta if np.ndim(beta) == 0 else beta[part]
-        shape, last, now = r + x[part], t_x[part], T[part]
-        A, B = al + last, be + last
-        C = np.minimum(A, B)
-        silence = now - last
-        h = np.log1p(silence / C)
-        bend = h * (shape * (C / A) + (s + 1.0) * (C / B) - 1.0)
-        bend = np.where(np.abs(bend) < 1e-3, 1e-3, bend)
-        shrunk = np.exp(-bend)
-        D = v + u * shrunk
-        y = np.log(D) * (-h / bend)
-        grown = np.expm1(y) * C
-        in_a, in_b = np.log1p(grown / A), np.log1p(grown / B)
-        terms = weight * np.exp(y - shape * in_a - (s + 1.0) * in_b) / D
+        shape, now = r + x[part], T[part]
+        A, B = al + t_x[part], be + t_x[part]
+        first = A <= B
+        near, far = np.where(first, A, B), np.where(first, B, A)
+        of_near, of_far = np.where(first, shape, s + 1.0) - 1.0, np.where(first, s + 1.0, shape)
+        # Time is C e^y, C the nearer of the two: there the power is exact, and what is left is log-concave.
+        share = near / far
+        fall = of_near + of_far * share
+        with np.errstate(divide="ignore", over="ignore"):
+            end = np.where(fall > 0.0, _DEPTH / np.where(fall > 0.0, fall, 1.0), np.inf)
+            end = np.minimum(end, np.log1p(np.expm1(np.minimum(_DEPTH / of_far, 700.0)) / share))
+        end = np.minimum(end, np.log1p((now - t_x[part]) / near))
+        y = u * end
+        grown = np.exp(y)
+        rest = share * grown
+        rest += 1.0 - share
+        bent = np.log(rest)
+        terms = bent * -of_far
+        terms -= of_near * y
+        np.exp(terms, out=terms)
+        terms *= weight
         mass = terms.sum(axis=0)
-        scale = C * (h * -np.expm1(-bend) / bend)
         log_A, log_B = np.log(A), np.log(B)
         with np.errstate(divide="ignore"):
-            gone[part] = np.log(s) - shape * log_A - (s + 1.0) * log_B + np.log(mass * scale)
+            gone[part] = np.log(s) - shape * log_A - (s + 1.0) * log_B + np.log(mass * end * near)
         alive[part] = -shape * np.log(al + now) - s * np.log(be + now)
         if made is not None:
             terms /= mass
-            made[0][part] = -log_A - np.einsum("kn,kn->n", terms, in_a)
-            made[1][part] = -shape * al * np.einsum("kn,kn->n", terms, 1.0 / (A + grown))
-            made[2][part] = 1.0 / s - log_B - np.einsum("kn,kn->n", terms, in_b)
-            made[3][part] = -(s + 1.0) * be * np.einsum("kn,kn->n", terms, 1.0 / (B + grown))
+            log_near, log_far = np.einsum("kn,kn->n", terms, y), np.einsum("kn,kn->n", terms, bent)
+            one_near = np.einsum("kn->n", np.divide(terms, grown, out=grown)) / near
+            one_far = np.einsum("kn->n", np.divide(terms, rest, out=rest)) / far
+            made[0][part] = -log_A - np.where(first, log_near, log_far)
+            made[1][part] = -shape * al * np.where(first, one_near, one_far)
+            made[2][part] = 1.0 / s - log_B - np.where(first, log_far, log_near)
+            made[3][part] = -(s + 1.0) * be * np.where(first, one_far, one_near)
     return Cases(alive, gone, made)  # type: ignore[arg-type]  # four arrays were made above
 
 
 def log_likelihood(
-    parameters: tuple[Any, Any, Any, Any], x: Floats, t_x: Floats, T: Floats, nodes: int = 97, *, slopes: bool = True
+    parameters: tuple[Any, Any, Any, Any],
+    history: tuple[Floats, Floats, Floats],
+    nodes: int = 32,
+    *,
+    slopes: bool = True,
+    index: tuple[Floats, NDArray[np.int64]] | None = None,
 ) -> tuple[Floats, tuple[Floats, Floats, Floats, Floats] | None]:
-    """Return log L of each row and its derivatives in r, log alpha, s and log beta."""
+    """Return log L of each row and its derivatives in r, log alpha, s and log beta.
+
+    `index` is ``np.unique(x, return_inverse=True)``, where it was made before.
+    """
     r, alpha, s, beta = parameters
-    counts_, at = np.unique(x, return_inverse=True)
+    x, t_x, T = history
+    counts_, at = np.unique(x, return_inverse=True) if index is None else index
     found = cases(parameters, x, t_x, T, nodes, slopes=slopes)
     both = np.logaddexp(found.alive, found.gone)
     value = (gammaln(r + counts_) - gammaln(r))[at] + r * np.log(alpha) + s * np.log(beta) + both

@@ -98,9 +98,9 @@ def compress(columns: Sequence[Floats], weight: Floats | None = None, *, inverse
         key += codes
         tables.append(table)
         size *= table.size
-    if decodable and weight is None and not inverse and size > max(4 * n, 1 << 20):
+    if decodable and weight is None and not inverse and size > max(4 * n, 4096):
         return _sorted(key, tables)
-    if size > max(4 * n, 1 << 20):
+    if size > max(4 * n, 4096):
         key, size = _dense(key)
     last = np.full(size, -1, dtype=np.int64)
     last[key] = np.arange(n)
@@ -304,7 +304,7 @@ def maximise(
         jac=True,
         method="L-BFGS-B",
         bounds=Bounds(low, high),
-        options={"gtol": 1e-5, "ftol": 1e-11, "maxiter": 500, "maxcor": 10},
+        options={"gtol": 1e-6, "ftol": 1e-14, "maxiter": 500, "maxcor": 10},
     )
     polished = (likelihood, curvature if curvature is not None else likelihood)
     theta, _, slope, bend = _newton(objective, polished, np.clip(found.x, low, high), (low, high))

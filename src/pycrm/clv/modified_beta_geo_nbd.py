@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import attrs
 import numpy as np
 from attrs import field, frozen
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit, gammaln, psi
 
 from pycrm.clv import _beta_geometric as process
+from pycrm.clv._beta_geometric import on_distinct
 from pycrm.clv._effects import Effects, factor, no_effects
 from pycrm.clv._history import Floats, checked, lengths, positive, read
 from pycrm.clv._search import compress, finished, maximise, total
@@ -27,11 +29,14 @@ __all__ = ["ModifiedBetaGeoNBD"]
 
 
 def _terms(
-    parameters: tuple[Any, Any, Any, Any], x: Floats, t_x: Floats, T: Floats
+    parameters: tuple[Any, Any, Any, Any],
+    history: tuple[Floats, Floats, Floats],
+    index: tuple[Floats, NDArray[np.int64]] | None = None,
 ) -> tuple[Floats, tuple[Floats, Floats, Floats, Floats]]:
     """Return log L of each row (equation 4 of Batislam et al., in logs), and its derivatives in r, log alpha, log a and b."""
     r, alpha, a, b = parameters
-    counts, at = np.unique(x, return_inverse=True)
+    x, t_x, T = history
+    counts, at = np.unique(x, return_inverse=True) if index is None else index
 
     def of_count(function: Any, base: Any) -> Any:
         return function(base + counts)[at] if np.ndim(base) == 0 else function(base + x)
@@ -149,14 +154,15 @@ class ModifiedBetaGeoNBD:
         effects = Effects.of(purchase_covariates, dropout_covariates, equal=equal_effects)
         data = read(summary, effects.columns, unit)
         rows = compress([data.frequency, data.recency, data.age, *data.covariates.values()], data.weight)
-        x, t_x, T = rows.columns[:3]
+        history = (rows.columns[0], rows.columns[1], rows.columns[2])
+        index = np.unique(history[0], return_inverse=True)
         covariates = dict(zip(effects.columns, rows.columns[3:], strict=True))
         weight = float(rows.weight.sum())
 
         def likelihood(values: Floats) -> tuple[float, Floats]:
             r, alpha, a, b = values[:4]
             up, out = effects.logs(values[4:], covariates)
-            value, (in_r, in_alpha, in_a, in_b) = _terms((r, alpha * np.exp(-up), a * np.exp(out), b), x, t_x, T)
+            value, (in_r, in_alpha, in_a, in_b) = _terms((r, alpha * np.exp(-up), a * np.exp(out), b), history, index)
             slope = [
                 total(rows.weight, in_r),
                 total(rows.weight, in_alpha) / alpha,
@@ -166,7 +172,7 @@ class ModifiedBetaGeoNBD:
             ]
             return total(rows.weight, value), np.array(slope)
 
-        begin = max(total(rows.weight, T) / weight / 4.0, 1e-6)
+        begin = max(total(rows.weight, history[2]) / weight / 4.0, 1e-6)
         start = {"r": 1.0, "alpha": begin, "a": 1.0, "b": 2.0, **dict.fromkeys(effects.names, 0.0)}
         optimum = maximise(likelihood, start, weight=weight, scales=effects.scales, penalty=penalty, model="MBG/NBD")
         purchase, dropout = effects.split(optimum.estimates[4:])
@@ -201,7 +207,17 @@ class ModifiedBetaGeoNBD:
         _, _, a, b = self._parameters()
         return b / (a + b)
 
-    def _after(self, x: Floats, T: Floats) -> tuple[Any, Any, Any, Any]:
+    def _after(self, function: Callable[..., Floats], *leading: Floats, x: Floats, T: Floats) -> Floats:
+        """Return `function` of `leading` and of the process of one who is alive after x purchases in T."""
+        r, alpha, a, b = self._parameters()
+
+        def rows(*parts: Any) -> Floats:
+            *before, x, T, alpha, a = parts
+            return function(*before, r + x, alpha + T, a, b + x + 1.0)
+
+        return on_distinct(rows, *leading, x, T, alpha, a)
+
+    def _alive_after(self, x: Floats, T: Floats) -> tuple[Any, Any, Any, Any]:
         r, alpha, a, b = self._parameters()
         return r + x, alpha + T, a, b + x + 1.0
 
@@ -212,7 +228,7 @@ class ModifiedBetaGeoNBD:
         shape = np.broadcast_shapes(x.shape, np.shape(alpha), np.shape(a))
         flat = [np.broadcast_to(part, shape).ravel() for part in (x, t_x, T)]
         each = [part if np.ndim(part) == 0 else np.broadcast_to(part, shape).ravel() for part in (alpha, a)]
-        return _terms((r, each[0], each[1], b), *flat)[0].reshape(shape)
+        return _terms((r, each[0], each[1], b), (flat[0], flat[1], flat[2]))[0].reshape(shape)
 
     def probability_alive(
         self, frequency: ArrayLike, recency: ArrayLike, age: ArrayLike, *, ahead: ArrayLike = 0.0
@@ -254,7 +270,7 @@ class ModifiedBetaGeoNBD:
         later = lengths("ahead", ahead)
         if not later.any():
             return np.asarray(np.broadcast_to(now, np.broadcast_shapes(now.shape, later.shape)))
-        return np.asarray(now * process.alive(later, *self._after(x, T)))
+        return np.asarray(now * self._after(process.alive, later, x=x, T=T))
 
     def expected_purchases(
         self, horizon: ArrayLike, frequency: ArrayLike, recency: ArrayLike, age: ArrayLike
@@ -291,7 +307,7 @@ class ModifiedBetaGeoNBD:
         1.263
         """
         x, t_x, T = checked(frequency, recency, age)
-        made = process.expected(lengths("horizon", horizon), *self._after(x, T))
+        made = self._after(process.expected, lengths("horizon", horizon), x=x, T=T)
         return np.asarray(self.probability_alive(x, t_x, T) * made)
 
     def expected_purchases_new(self, horizon: ArrayLike) -> Floats:
@@ -303,7 +319,7 @@ class ModifiedBetaGeoNBD:
         >>> round(float(paper.expected_purchases_new(39)), 4)
         1.183
         """
-        return np.asarray(self._stayed() * process.expected(lengths("horizon", horizon), *self._new()))
+        return np.asarray(self._stayed() * on_distinct(process.expected, lengths("horizon", horizon), *self._new()))
 
     def purchase_probability(
         self,
@@ -327,7 +343,8 @@ class ModifiedBetaGeoNBD:
         """
         x, t_x, T = checked(frequency, recency, age)
         count = lengths("n", n)
-        made = process.probability(count, lengths("start", start), lengths("horizon", horizon), *self._after(x, T))
+        opening, until = lengths("start", start), lengths("horizon", horizon)
+        made = self._after(process.probability, count, opening, until, x=x, T=T)
         now = self.probability_alive(x, t_x, T)
         return np.asarray(now * made + np.where(count == 0.0, 1.0 - now, 0.0))
 
@@ -341,7 +358,8 @@ class ModifiedBetaGeoNBD:
         array([0.582, 0.183, 0.087])
         """
         count = lengths("n", n)
-        made = process.probability(count, lengths("start", start), lengths("horizon", horizon), *self._new())
+        opening, until = lengths("start", start), lengths("horizon", horizon)
+        made = on_distinct(process.probability, count, opening, until, *self._new())
         stayed = self._stayed()
         return np.asarray(stayed * made + np.where(count == 0.0, 1.0 - stayed, 0.0))
 
@@ -384,14 +402,16 @@ class ModifiedBetaGeoNBD:
         4.93
         """
         x, t_x, T = checked(frequency, recency, age)
-        made = process.discounted(*self._discounting(discount_rate, per, horizon), *self._after(x, T))
+        rate, until = self._discounting(discount_rate, per, horizon)
+        made = self._after(partial(process.discounted, rate), until, x=x, T=T)
         return np.asarray(self.probability_alive(x, t_x, T) * made)
 
     def discounted_purchases_new(
         self, *, discount_rate: float, per: Per = "year", horizon: ArrayLike = np.inf
     ) -> Floats:
         """Return the same of a new customer, his first purchase not counted."""
-        made = process.discounted(*self._discounting(discount_rate, per, horizon), *self._new())
+        rate, until = self._discounting(discount_rate, per, horizon)
+        made = on_distinct(partial(process.discounted, rate), until, *self._new())
         return np.asarray(self._stayed() * made)
 
     def _discounting(self, discount_rate: float, per: Per, horizon: ArrayLike) -> tuple[float, Floats]:
@@ -449,5 +469,7 @@ class ModifiedBetaGeoNBD:
         x, t_x, T = checked(frequency, recency, age)
         alive = self.probability_alive(x, t_x, T)
         shape = (draws, *np.broadcast_shapes(alive.shape, np.shape(horizon)))
-        made, _, _ = process.counts(random, np.broadcast_to(lengths("horizon", horizon), shape), *self._after(x, T))
+        made, _, _ = process.counts(
+            random, np.broadcast_to(lengths("horizon", horizon), shape), *self._alive_after(x, T)
+        )
         return np.where(random.uniform(size=shape) < alive, made, 0)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ParetoNBD"]
 
-_NODES = 97
+_NODES = 32
 
 
 def _inside(instance: ParetoNBD, _: object, value: float) -> None:
@@ -170,7 +170,8 @@ class ParetoNBD:
 
     @staticmethod
     def _search(rows: Rows, effects: Effects, covariates: Mapping[str, Floats], penalty: float) -> Optimum:
-        x, t_x, T = rows.columns[:3]
+        history = (rows.columns[0], rows.columns[1], rows.columns[2])
+        index = np.unique(history[0], return_inverse=True)
         weight = float(rows.weight.sum())
 
         def likelihood(nodes: int) -> Callable[[Floats], tuple[float, Floats]]:
@@ -178,7 +179,7 @@ class ParetoNBD:
                 r, alpha, s, beta = values[:4]
                 up, out = effects.logs(values[4:], covariates)
                 parameters = (r, alpha * np.exp(-up), s, beta * np.exp(-out))
-                value, slopes = process.log_likelihood(parameters, x, t_x, T, nodes)
+                value, slopes = process.log_likelihood(parameters, history, nodes, index=index)
                 assert slopes is not None
                 in_r, in_alpha, in_s, in_beta = slopes
                 slope = [
@@ -192,12 +193,12 @@ class ParetoNBD:
 
             return with_nodes
 
-        begin = max(total(rows.weight, T) / weight / 4.0, 1e-6)
+        begin = max(total(rows.weight, history[2]) / weight / 4.0, 1e-6)
         return maximise(
             likelihood(_NODES),
             {"r": 1.0, "alpha": begin, "s": 1.0, "beta": begin, **dict.fromkeys(effects.names, 0.0)},
-            search=likelihood(17),
-            curvature=likelihood(33),
+            search=likelihood(12),
+            curvature=likelihood(16),
             weight=weight,
             scales=effects.scales,
             penalty=penalty,
@@ -245,23 +246,19 @@ class ParetoNBD:
         return np.asarray(sum(w * p * q for w, p, q in zip(heavy, alive, made, strict=True)))
 
     def _alive(self, alpha: Any, beta: Any, x: Floats, t_x: Floats, T: Floats) -> Floats:
-        def rows(x: Floats, t_x: Floats, T: Floats, alpha: Floats, beta: Floats) -> Floats:
-            one = all(part.size and np.all(part == part[0]) for part in (alpha, beta))
-            parameters = (self.r, alpha[0] if one else alpha, self.s, beta[0] if one else beta)
-            found = process.cases(parameters, x, t_x, T, _NODES, slopes=False)
+        def rows(x: Floats, t_x: Floats, T: Floats, alpha: Any, beta: Any) -> Floats:
+            x, t_x, T, *_ = np.broadcast_arrays(x, t_x, T, alpha, beta)
+            found = process.cases((self.r, alpha, self.s, beta), x, t_x, T, _NODES, slopes=False)
             return np.asarray(expit(found.alive - found.gone))
 
-        if np.ndim(alpha) == 0 and np.ndim(beta) == 0:
-            return on_distinct(
-                lambda x, t_x, T: rows(x, t_x, T, np.full(x.shape, alpha), np.full(x.shape, beta)), x, t_x, T
-            )
-        return on_distinct(rows, x, t_x, T, np.asarray(alpha), np.asarray(beta))
+        return on_distinct(rows, x, t_x, T, alpha, beta)
 
     def _log_likelihood(self, alpha: Any, beta: Any, x: Floats, t_x: Floats, T: Floats) -> Floats:
-        def rows(x: Floats, t_x: Floats, T: Floats, alpha: Floats, beta: Floats) -> Floats:
-            return process.log_likelihood((self.r, alpha, self.s, beta), x, t_x, T, _NODES, slopes=False)[0]
+        def rows(x: Floats, t_x: Floats, T: Floats, alpha: Any, beta: Any) -> Floats:
+            x, t_x, T, *_ = np.broadcast_arrays(x, t_x, T, alpha, beta)
+            return process.log_likelihood((self.r, alpha, self.s, beta), (x, t_x, T), _NODES, slopes=False)[0]
 
-        return on_distinct(rows, x, t_x, T, np.asarray(alpha, dtype=float), np.asarray(beta, dtype=float))
+        return on_distinct(rows, x, t_x, T, alpha, beta)
 
     def log_likelihood(self, frequency: ArrayLike, recency: ArrayLike, age: ArrayLike) -> Floats:
         """Return the log-likelihood of each history (equation 18 of [2]_, as an integral over the moment of leaving)."""

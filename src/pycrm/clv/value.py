@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from pycrm.clv._history import Floats, read, unit_of
+from pycrm.clv._search import compress
 from pycrm.clv.units import Per, Unit, checked_unit, continuous_rate, convert
 from pycrm.errors import InvalidValueError
 from pycrm.fit import Fit
@@ -115,9 +116,14 @@ def lifetime_value(
             "summary", carried, f"the model counts time by the {known}; make the summary in that unit"
         )
     inner: Unit = known or carried or unit
+    back: Any = slice(None)
+    history = (data.frequency, data.recency, data.age)
     if getattr(often, "purchase_effects", None) or getattr(often, "dropout_effects", None):
         often = often.given(table)
-    history = (data.frequency, data.recency, data.age)
+    else:
+        # Histories repeat: each is valued once.
+        distinct = compress(history, inverse=True)
+        history, back = (distinct.columns[0], distinct.columns[1], distinct.columns[2]), distinct.inverse
     each = (
         much.expected_value(data.frequency, numbers(table, "mean_value"))
         if hasattr(much, "expected_value")
@@ -131,10 +137,10 @@ def lifetime_value(
         worth = often.discounted_purchases(*history, discount_rate=rate, per="continuous")
     else:
         ends = np.append(np.arange(1.0, np.ceil(horizon)), horizon)
-        worth = np.zeros(data.frequency.shape)
+        worth = np.zeros(history[0].shape)
         before = np.zeros_like(worth)
         for end in ends:
             until = often.expected_purchases(convert(end, unit, inner), *history)
             worth += (until - before) * np.exp(-yearly * end)
             before = until
-    return np.asarray(worth * each * np.asarray(margin, dtype=np.float64))
+    return np.asarray(worth[back] * each * np.asarray(margin, dtype=np.float64))
