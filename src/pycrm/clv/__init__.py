@@ -8,12 +8,30 @@ from pycrm.clv.beta_discrete_weibull import BetaDiscreteWeibull
 from pycrm.clv.beta_geo_beta_binomial import BetaGeoBetaBinomial
 from pycrm.clv.beta_geo_cnbd_k import BetaGeoCNBDk
 from pycrm.clv.beta_geo_nbd import BetaGeoNBD
+from pycrm.clv.diagnostics import (
+    HoldoutAccuracy,
+    Lorenz,
+    expected_purchases_matrix,
+    frequency_histogram,
+    holdout_accuracy,
+    holdout_by_frequency,
+    interpurchase,
+    lorenz,
+    probability_alive_matrix,
+    spend_density,
+    tracking,
+)
+from pycrm.clv.forecast import forecast_purchases
 from pycrm.clv.gamma_gamma import GammaGamma
+from pycrm.clv.margin import cohort_value, margin_value
+from pycrm.clv.markov import MarkovChain, MarkovSensitivity
 from pycrm.clv.modified_beta_geo_cnbd_k import ModifiedBetaGeoCNBDk
 from pycrm.clv.modified_beta_geo_nbd import ModifiedBetaGeoNBD
 from pycrm.clv.nbd import NBD
 from pycrm.clv.pareto_nbd import ParetoNBD
+from pycrm.clv.scenarios import Scenario, compare_scenarios, value_elasticities
 from pycrm.clv.shifted_beta_geo import ShiftedBetaGeo
+from pycrm.clv.spend import SpendCorrelation, spend_correlation
 from pycrm.clv.summary import calibration_holdout, customer_holdout, purchase_summary
 from pycrm.clv.units import convert
 from pycrm.clv.value import lifetime_value
@@ -25,15 +43,36 @@ __all__ = [
     "BetaGeoCNBDk",
     "BetaGeoNBD",
     "GammaGamma",
+    "HoldoutAccuracy",
+    "Lorenz",
+    "MarkovChain",
+    "MarkovSensitivity",
     "ModifiedBetaGeoCNBDk",
     "ModifiedBetaGeoNBD",
     "ParetoNBD",
+    "Scenario",
     "ShiftedBetaGeo",
+    "SpendCorrelation",
     "calibration_holdout",
+    "cohort_value",
+    "compare_scenarios",
     "convert",
     "customer_holdout",
+    "expected_purchases_matrix",
+    "forecast_purchases",
+    "frequency_histogram",
+    "holdout_accuracy",
+    "holdout_by_frequency",
+    "interpurchase",
     "lifetime_value",
+    "lorenz",
+    "margin_value",
+    "probability_alive_matrix",
     "purchase_summary",
+    "spend_correlation",
+    "spend_density",
+    "tracking",
+    "value_elasticities",
 ]
 
 

@@ -19,7 +19,7 @@ from pycrm.table import Frame, eager, numbers
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["GammaGamma"]
+__all__ = ["GammaGamma", "density_of_means"]
 
 
 def _terms(p: float, q: float, v: float, x: Floats, m: Floats) -> tuple[Floats, tuple[Floats, Floats, Floats]]:
@@ -282,3 +282,8 @@ class GammaGamma:
         shape, scale = self._after(frequency, mean_value)
         size = (draws, *shape.shape)
         return np.asarray(random.gamma(self.p, size=size) * scale / random.gamma(np.broadcast_to(shape, size)))
+
+
+def density_of_means(model: GammaGamma, frequency: Floats, amount: Floats) -> Floats:
+    """Return the density, at `amount`, of the mean value over customers with so many repeat purchases."""
+    return np.asarray(np.exp(_terms(model.p, model.q, model.v, frequency, amount)[0]))
