@@ -77,10 +77,13 @@ def eager(frame: Frame) -> nw.DataFrame[Any]:
     except (TypeError, ValueError):
         wrapped = None
     if isinstance(wrapped, nw.LazyFrame):
-        wrapped = wrapped.collect() if wrapped.implementation.is_polars() else wrapped.collect(backend="pandas")
+        # Not Spark's own way to pandas: it goes through what pandas 3 has given up. Its Arrow tables are moved below.
+        kept = wrapped.implementation.is_polars() or wrapped.implementation.is_pyspark()
+        wrapped = wrapped.collect() if kept else wrapped.collect(backend="pandas")
     if wrapped is None or wrapped.implementation.is_pyarrow():
-        if hasattr(frame, "to_pandas"):
-            return nw.from_native(frame.to_pandas(), eager_only=True)
+        native = frame if wrapped is None else wrapped.to_native()
+        if hasattr(native, "to_pandas"):
+            return nw.from_native(native.to_pandas(), eager_only=True)
         raise InvalidDataError(
             "frame",
             None,
