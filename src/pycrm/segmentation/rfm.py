@@ -219,6 +219,13 @@ def rfm_edges(
     return _quantile_edges(*facts[1:], bins=bins, rule=rule)
 
 
+def quantile_edges(values: NDArray[np.float64], bins: int) -> tuple[float, ...]:
+    """Return the type 7 quantiles 1/bins, 2/bins ... of a column."""
+    if bins != int(bins) or bins < 2:
+        raise InvalidValueError("bins", bins, "give a whole number of at least 2")
+    return _type_7(*np.unique(values, return_counts=True), bins)
+
+
 def _weights(weights: tuple[float, float, float] | None) -> NDArray[np.float64] | None:
     if weights is None:
         return None
