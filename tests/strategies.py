@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
+import attrs
 from hypothesis import strategies as st
 
 from pycrm.model.assessment import Assessment, Tier
@@ -22,6 +23,17 @@ from pycrm.model.customer import (
     Strength,
 )
 from pycrm.model.evidence import Actor, ActorKind, EvidenceRef, Reason
+from pycrm.model.experiment import (
+    Assignment,
+    Decision,
+    Experiment,
+    ExperimentArm,
+    Exposure,
+    Finding,
+    Outcome,
+    Recommendation,
+    RowSet,
+)
 from pycrm.model.import_run import ImportOutcome, ImportRun, RowStatus
 from pycrm.model.intent import ContactIntent, IntentKind
 from pycrm.model.interaction import Direction, Interaction, InteractionKind, Mode, Participant
@@ -491,6 +503,7 @@ import_runs = st.builds(
     ),
 )
 
+<<<<<<< HEAD
 caps = st.builds(FrequencyCap, st.integers(0, 9), st.sampled_from(CapPeriod), maybe(channels))
 contact_policies = st.builds(
     ContactPolicy,
@@ -510,21 +523,132 @@ suppressions = st.builds(
     maybe(st.timedeltas(timedelta(seconds=1), timedelta(days=9))),
     days,
     **_entity(address=text(), channel=maybe(channels), reason=codes),
+=======
+arms = st.builds(
+    ExperimentArm,
+    code=codes,
+    share=st.floats(0.01, 1),
+    tactic=maybe(codes),
+    communication=maybe(codes),
+    communication_version=st.integers(1, 9),
+    unit_cost=maybe(charge("EUR")),
+    fixed_cost=maybe(charge("EUR")),
+)
+
+
+@st.composite
+def experiments(draw):
+    names = draw(st.lists(codes.filter(lambda code: code != "holdout"), min_size=2, max_size=4, unique=True))
+    return Experiment(
+        **{name: draw(strategy) for name, strategy in _entity().items()},
+        code=draw(codes),
+        name=draw(text()),
+        hypothesis=draw(maybe(text())),
+        arms=tuple(attrs.evolve(draw(arms), code=name, share=1 / len(names)) for name in names),
+        control=draw(st.sampled_from(names)),
+        holdout=draw(st.floats(0, 0.9)),
+        metric=draw(codes),
+        period=Period(draw(days)),
+        window=draw(maybe(st.timedeltas(timedelta(seconds=1), timedelta(days=999)))),
+        sample_size=draw(maybe(st.integers(2, 9999))),
+        campaign_id=draw(maybe(ids)),
+        follows=draw(maybe(ids)),
+    )
+
+
+assignments = st.builds(
+    Assignment,
+    **_entity(experiment_id=ids, customer_id=ids, arm=codes, assigned_at=instants, stratum=maybe(text())),
+)
+exposures = st.builds(
+    Exposure, **_entity(experiment_id=ids, customer_id=ids, arm=codes, exposed_at=instants, interaction_id=maybe(ids))
+)
+outcomes = st.builds(
+    lambda exposed, took, **fields: Outcome(at=exposed + took, exposed_at=exposed, **fields),
+    days,
+    st.timedeltas(timedelta(0), timedelta(days=1)),
+    **_entity(
+        customer_id=ids,
+        metric=codes,
+        value=st.floats(allow_nan=False, allow_infinity=False),
+        evidence_id=maybe(ids),
+    ),
+)
+row_sets = st.builds(
+    RowSet, kind=codes, rows=st.integers(0, 99), digest=st.binary(min_size=32, max_size=32).map(bytes.hex)
+)
+
+
+@st.composite
+def findings(draw):
+    low, estimate, high = sorted(draw(st.tuples(*[st.floats(-1e6, 1e6)] * 3)))
+    value = draw(st.booleans())
+    amount = money(st.just("EUR"))
+    return Finding(
+        **{name: draw(strategy) for name, strategy in _entity().items()},
+        question=draw(codes),
+        experiment_id=draw(maybe(ids)),
+        arm=draw(codes),
+        control=draw(codes),
+        tactic=draw(maybe(codes)),
+        metric=draw(codes),
+        as_of=draw(dates),
+        found_at=draw(instants),
+        estimate=estimate,
+        low=low,
+        high=high,
+        confidence=draw(st.floats(0, 1)),
+        p_value=draw(st.floats(0, 1)),
+        adjusted_p_value=draw(st.floats(0, 1)),
+        treated=draw(st.integers(1, 99)),
+        controls=draw(st.integers(1, 99)),
+        contacts=draw(st.integers(0, 99)),
+        treated_mean=draw(st.floats(-1e6, 1e6)),
+        control_mean=draw(st.floats(-1e6, 1e6)),
+        method=draw(text()),
+        assumes=draw(many(text())),
+        notes=draw(many(text())),
+        value=draw(amount) if value else None,
+        value_low=draw(amount) if value else None,
+        value_high=draw(amount) if value else None,
+        cost=draw(maybe(charge("EUR"))),
+        rows=draw(many(row_sets)),
+    )
+
+
+decisions = st.builds(
+    Decision,
+    **_entity(
+        finding_id=ids,
+        recommended=st.sampled_from(Recommendation),
+        decided=st.sampled_from(Recommendation),
+        decided_at=instants,
+        actor=actors,
+        note=text(),
+        next_experiment_id=maybe(ids),
+    ),
+>>>>>>> fe811dc (workflows: measure says what an action did as of a date, keeps the answer with its rows, and spends the next budget by it)
 )
 
 ENTITIES = {
     ContactPolicy: contact_policies,
     Suppression: suppressions,
     Assessment: assessments(),
+    Assignment: assignments,
     ConsentEntry: consent_entries,
     ContactIntent: contact_intents,
     Customer: customers(),
+    Decision: decisions,
+    Experiment: experiments(),
+    Exposure: exposures,
+    Finding: findings(),
     IdentityLink: identity_links,
     ImportRun: import_runs,
     Interaction: interactions,
     Offer: offers(),
     OfferDecision: offer_decisions,
     Order: orders(),
+    Outcome: outcomes,
     Product: products,
     SourceRecord: source_records,
     StageChange: stage_changes(),
@@ -534,6 +658,8 @@ ENTITIES = {
 
 VALUES = {
     Actor: actors,
+    ExperimentArm: arms,
+    RowSet: row_sets,
     ContactPoint: contact_points,
     CustomFieldDef: custom_field_defs,
     EvidenceRef: evidence_refs,

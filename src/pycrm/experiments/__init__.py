@@ -5,9 +5,10 @@ relatives give an `Effect`, `monitor` and `GroupSequential` allow looking early,
 `qini` say for whom it works.
 """
 
-from pycrm.experiments.adjustment import cuped, regression_adjusted
+from pycrm.experiments.adjustment import cuped, difference_in_differences, regression_adjusted
 from pycrm.experiments.arms import Design, SampleRatio, check_exposures, check_units, sample_ratio
 from pycrm.experiments.assignment import Split
+from pycrm.experiments.budget import allocate_budget
 from pycrm.experiments.clusters import clustered_difference, intraclass_correlation
 from pycrm.experiments.compliance import complier_effect, intention_to_treat, per_protocol
 from pycrm.experiments.effect import (
@@ -68,6 +69,7 @@ __all__ = [
     "UpliftCurve",
     "XLearner",
     "adjust_p_values",
+    "allocate_budget",
     "auuc",
     "check_exposures",
     "check_units",
@@ -77,6 +79,7 @@ __all__ = [
     "cuped",
     "design_effect",
     "difference_from_counts",
+    "difference_in_differences",
     "difference_in_means",
     "difference_in_proportions",
     "difference_in_ratios",

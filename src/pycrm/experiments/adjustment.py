@@ -10,7 +10,7 @@ from pycrm.errors import NotEstimableError
 from pycrm.experiments.arms import Design, Label, check_confidence, matrix, two_arms, vector
 from pycrm.experiments.effect import RANDOM, Arm, Effect, normal_effect, welch
 
-__all__ = ["cuped", "regression_adjusted"]
+__all__ = ["cuped", "difference_in_differences", "regression_adjusted"]
 
 BEFORE = "the covariates were measured before the assignment"
 
@@ -160,3 +160,56 @@ def regression_adjusted(
         assumes=(RANDOM, BEFORE, "the arms are large enough for the central limit theorem"),
     )
     return attrs.evolve(effect, variance_ratio=effect.standard_error**2 / plain if plain else None)
+
+
+def difference_in_differences(
+    before: ArrayLike,
+    after: ArrayLike,
+    treatment: ArrayLike,
+    *,
+    control: Label | None = None,
+    confidence: float = 0.95,
+) -> Effect:
+    """Return how much more the treated changed than the control: for what was not assigned by chance.
+
+    Weaker than an experiment: whatever else happened to the treated only is taken for the effect.
+
+    Parameters
+    ----------
+    before, after : array_like
+        The outcome of each unit in spans of the same length before and after the change.
+    treatment, control, confidence
+        As in `difference_in_means`.
+
+    References
+    ----------
+    .. [1] Card & Krueger (1994), American Economic Review 84(4), 772-793.
+
+    Examples
+    --------
+    >>> difference_in_differences([1, 2, 3, 4], [2, 3, 6, 8], [0, 0, 1, 1]).estimate
+    Traceback (most recent call last):
+    ...
+    pycrm.errors.NotEstimableError: cannot compute the interval of the difference: arm 0 changed by exactly 1 in every unit
+    >>> difference_in_differences([1, 2, 3, 4], [2, 4, 6, 8], [0, 0, 1, 1]).estimate
+    2.0
+    """
+    first = vector(before, "before")
+    change = vector(after, "after", len(first)) - first
+    treated, labels = two_arms(treatment, len(first), control, None)
+    for label, own in zip(labels, (~treated, treated), strict=True):
+        if own.sum() > 1 and change[own].min() == change[own].max():
+            raise NotEstimableError(
+                "the interval of the difference", f"arm {label!r} changed by exactly {change[own][0]:g} in every unit"
+            )
+    return welch(
+        change,
+        treated,
+        labels,
+        confidence=confidence,
+        method="difference in differences, Welch t",
+        assumes=(
+            "without the change both groups would have moved alike (parallel trends)",
+            "nothing else happened to one group only",
+        ),
+    )

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pycrm.model.assessment import Assessment
 from pycrm.model.consent import ConsentEntry
 from pycrm.model.customer import Customer, Strength
+from pycrm.model.experiment import Assignment, Decision, Experiment, Exposure, Finding, Outcome
 from pycrm.model.import_run import ImportRun
 from pycrm.model.intent import ContactIntent
 from pycrm.model.interaction import Interaction
@@ -89,6 +90,35 @@ def default_maps() -> tuple[EntityMap, ...]:
             OfferDecision,
             references=of_customer,
             indexes=[("customer_id", "decided_at"), ("run", "as_of"), ("offer_id",)],
+            append_only=True,
+        ),
+        EntityMap.of(Experiment, unique=[("code",)], indexes=["follows"]),
+        EntityMap.of(
+            Assignment,
+            unique=[("experiment_id", "customer_id")],
+            references={"experiment_id": Experiment, "customer_id": Customer},
+            indexes=[("experiment_id", "assigned_at")],
+            append_only=True,
+        ),
+        EntityMap.of(
+            Exposure,
+            references={"experiment_id": Experiment, "customer_id": Customer},
+            indexes=[("experiment_id", "exposed_at")],
+            append_only=True,
+        ),
+        EntityMap.of(
+            Outcome, references=of_customer, indexes=[("metric", "at"), ("customer_id", "at")], append_only=True
+        ),
+        EntityMap.of(
+            Finding,
+            references={"experiment_id": Experiment},
+            indexes=[("question", "as_of"), ("found_at",)],
+            append_only=True,
+        ),
+        EntityMap.of(
+            Decision,
+            references={"finding_id": Finding, "next_experiment_id": Experiment},
+            indexes=["decided_at"],
             append_only=True,
         ),
         EntityMap.of(ImportRun, unique=[("source", "key")], indexes=["started_at"]),

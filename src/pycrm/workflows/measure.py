@@ -1,0 +1,856 @@
+"""Measure: assign customers by chance, ask what an action did as of a date, decide, and spend the next budget by the answer."""
+
+from __future__ import annotations
+
+import hashlib
+import warnings
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+from typing import Literal
+from uuid import UUID
+
+import attrs
+import numpy as np
+from attrs import frozen
+
+from pycrm.errors import (
+    CurrencyMismatchError,
+    DataWarning,
+    InvalidDataError,
+    InvalidTransitionError,
+    InvalidValueError,
+    NotEstimableError,
+)
+from pycrm.experiments import (
+    Design,
+    Effect,
+    Split,
+    adjust_p_values,
+    allocate_budget,
+    cuped,
+    difference_in_differences,
+    difference_in_means,
+    difference_in_proportions,
+)
+from pycrm.model.customer import Customer
+from pycrm.model.evidence import Actor
+from pycrm.model.experiment import (
+    HOLDOUT,
+    Assignment,
+    Decision,
+    Experiment,
+    Exposure,
+    Finding,
+    Outcome,
+    Recommendation,
+    RowSet,
+)
+from pycrm.model.money import Money
+from pycrm.model.order import Order, OrderStatus
+from pycrm.model.predicate import Predicate, where
+from pycrm.storage.protocols import Store, UnitOfWork
+from pycrm.storage.query import Query, desc
+
+__all__ = [
+    "ORDER_METRICS",
+    "AssignReport",
+    "Share",
+    "Step",
+    "Tactic",
+    "allocate",
+    "assign",
+    "before_after",
+    "catalogue",
+    "decide",
+    "effect",
+    "response_path",
+    "rows_of",
+]
+
+ORDER_METRICS = ("revenue", "purchase", "orders")
+"""What is read from the orders; any other metric is read from recorded outcomes."""
+
+
+@frozen(kw_only=True)
+class AssignReport:
+    """Who was assigned.
+
+    Parameters
+    ----------
+    experiment_id : UUID
+        To what.
+    assigned : Mapping of str to int
+        New customers of each arm.
+    kept : int
+        Customers who had an arm already.
+    """
+
+    experiment_id: UUID
+    assigned: Mapping[str, int]
+    kept: int
+
+
+@frozen(kw_only=True)
+class Step:
+    """One version in a response path: what was tried, what came of it, what was decided."""
+
+    experiment: Experiment
+    findings: tuple[Finding, ...]
+    decisions: tuple[Decision, ...]
+
+
+@frozen(kw_only=True)
+class Tactic:
+    """One tactic with what it did.
+
+    Parameters
+    ----------
+    code : str
+        The tactic, or the arm where it names none.
+    findings : tuple of Finding
+        The last one of every question, arm and metric.
+    profit, profit_low, profit_high : Money, optional
+        Summed over those that know it: ends of intervals are summed too, so the interval is cautious.
+    """
+
+    code: str
+    findings: tuple[Finding, ...]
+    profit: Money | None
+    profit_low: Money | None
+    profit_high: Money | None
+
+
+@frozen(kw_only=True)
+class Share:
+    """What one action gets of a budget: so many contacts, their cost, and the value they are expected to bring."""
+
+    finding: Finding
+    contacts: int
+    cost: Money
+    expected: Money
+
+
+@frozen
+class _Fact:
+    """One row that counts: whose, when, how much."""
+
+    customer_id: UUID
+    at: datetime
+    value: float
+    id: UUID
+
+
+@frozen(kw_only=True)
+class _Facts:
+    """The rows of a metric by customer, and how the rows of one customer become one number."""
+
+    kind: str
+    by_customer: Mapping[UUID, Sequence[_Fact]]
+    currency: str | None
+    fold: Callable[[Sequence[float]], float | None]
+
+    def of(self, customer_id: UUID, start: datetime, stop: datetime) -> tuple[float | None, list[UUID]]:
+        found = [fact for fact in self.by_customer.get(customer_id, ()) if start <= fact.at < stop]
+        return self.fold([fact.value for fact in found]), [fact.id for fact in found]
+
+
+def _mean(values: Sequence[float]) -> float | None:
+    return sum(values) / len(values) if values else None
+
+
+def _any(values: Sequence[float]) -> float:
+    return float(bool(values))
+
+
+def _total(values: Sequence[float]) -> float:
+    return float(sum(values))
+
+
+def _cutoff(as_of: date) -> datetime:
+    """Return the first instant that no longer counts."""
+    return datetime.combine(as_of + timedelta(days=1), time(), UTC)
+
+
+def _facts(unit: UnitOfWork, metric: str, cutoff: datetime) -> _Facts:
+    rows: dict[UUID, list[_Fact]] = {}
+    currency: str | None = None
+    if metric not in ORDER_METRICS:
+        asked = (where("metric") == metric) & (where("at") < cutoff)
+        for outcomes in unit.of(Outcome).stream(Query(Outcome, asked)):
+            for outcome in outcomes:
+                fact = _Fact(outcome.customer_id, outcome.at, outcome.value, outcome.id)
+                rows.setdefault(outcome.customer_id, []).append(fact)
+        if not rows:
+            raise NotEstimableError(
+                f"the effect on {metric!r}", f"no outcome of that metric is recorded before {cutoff}"
+            )
+        return _Facts(kind="outcome", by_customer=rows, currency=None, fold=_mean)
+    for orders in unit.of(Order).stream(Query(Order, where("placed_at") < cutoff)):
+        for order in orders:
+            if order.status is OrderStatus.CANCELLED:
+                continue
+            known = attrs.evolve(order, refunds=tuple(refund for refund in order.refunds if refund.at < cutoff))
+            if metric == "revenue" and currency not in {None, order.currency}:
+                raise CurrencyMismatchError(str(currency), order.currency)
+            currency = order.currency
+            value = float(known.net.amount) if metric == "revenue" else 1.0
+            rows.setdefault(order.customer_id, []).append(_Fact(order.customer_id, order.placed_at, value, order.id))
+    return _Facts(kind="order", by_customer=rows, currency=currency, fold=_any if metric == "purchase" else _total)
+
+
+@frozen(kw_only=True, eq=False)
+class _Sample:
+    """The customers of an experiment whose outcomes are complete as of a day, and the rows they rest on."""
+
+    arms: np.ndarray[tuple[int], np.dtype[np.object_]]
+    outcome: np.ndarray[tuple[int], np.dtype[np.float64]]
+    before: np.ndarray[tuple[int], np.dtype[np.float64]] | None
+    exposed: np.ndarray[tuple[int], np.dtype[np.bool_]] | None
+    counts: Mapping[str, int]
+    ids: Mapping[str, tuple[UUID, ...]]
+    currency: str | None
+    notes: tuple[str, ...]
+
+
+def _sample(unit: UnitOfWork, experiment: Experiment, as_of: date, control: str, metric: str) -> _Sample:
+    cutoff = _cutoff(as_of)
+    assigned = (where("experiment_id") == experiment.id) & (where("assigned_at") < cutoff)
+    assignments = sorted(
+        (one for batch in unit.of(Assignment).stream(Query(Assignment, assigned)) for one in batch),
+        key=lambda one: one.id,
+    )
+    if not assignments:
+        raise NotEstimableError(
+            "the effect", f"nobody was assigned to {experiment.code!r} by {as_of}; call measure.assign"
+        )
+    met = (where("experiment_id") == experiment.id) & (where("exposed_at") < cutoff)
+    exposures = [one for batch in unit.of(Exposure).stream(Query(Exposure, met)) for one in batch]
+    mine = {one.customer_id: one for one in assignments}
+    for exposure in exposures:
+        theirs = mine.get(exposure.customer_id)
+        if theirs is None or theirs.assigned_at > exposure.exposed_at:
+            raise InvalidDataError(
+                "exposure", None, str(exposure.id), "a customer is exposed after he is assigned; look at what sent it"
+            )
+        if theirs.arm != exposure.arm:
+            fix = f"the customer was assigned to {theirs.arm!r}; one customer is in one arm, so find out what sent him the other"
+            raise InvalidDataError("exposure", None, exposure.arm, fix)
+    facts = _facts(unit, metric, cutoff)
+    compared = {control, *(arm.code for arm in experiment.arms)}
+    reached = {one.customer_id for one in exposures}
+    arms, outcome, before, exposed, counted, used = [], [], [], [], [], []
+    early = silent = 0
+    for one in assignments:
+        stop = cutoff if experiment.window is None else one.assigned_at + experiment.window
+        if one.arm not in compared:
+            continue
+        if stop > cutoff:
+            early += 1
+            continue
+        value, ids = facts.of(one.customer_id, one.assigned_at, stop)
+        if value is None:
+            silent += 1
+            continue
+        past: float | None = None
+        if experiment.window is not None and facts.kind == "order":
+            past, earlier = facts.of(one.customer_id, one.assigned_at - experiment.window, one.assigned_at)
+            ids = [*earlier, *ids]
+        arms.append(one.arm)
+        outcome.append(value)
+        before.append(past)
+        exposed.append(one.customer_id in reached)
+        counted.append(one)
+        used.extend(ids)
+    notes = []
+    if early:
+        notes.append(f"{early} customers whose {experiment.window} are not over by {as_of} are left out")
+    if silent:
+        notes.append(
+            f"{silent} customers without {metric!r} are left out: those who answered may differ from those who did not"
+        )
+    if not arms:
+        raise NotEstimableError("the effect", notes[0] if notes else f"no arm of {experiment.code!r} has customers")
+    customers = {one.customer_id for one in counted}
+    return _Sample(
+        arms=np.array(arms, dtype=object),
+        outcome=np.array(outcome, dtype=np.float64),
+        before=None if None in before else np.array(before, dtype=np.float64),
+        exposed=np.array(exposed, dtype=np.bool_) if exposures else None,
+        counts=Counter(one.arm for one in assignments),
+        ids={
+            "assignment": tuple(sorted(one.id for one in counted)),
+            "exposure": tuple(sorted(one.id for one in exposures if one.customer_id in customers)),
+            facts.kind: tuple(sorted(used)),
+        },
+        currency=facts.currency,
+        notes=tuple(notes),
+    )
+
+
+def _row_sets(ids: Mapping[str, Iterable[UUID]]) -> tuple[RowSet, ...]:
+    made = []
+    for kind, rows in ids.items():
+        listed = [str(id) for id in rows]
+        made.append(RowSet(kind=kind, rows=len(listed), digest=hashlib.sha256("\n".join(listed).encode()).hexdigest()))
+    return tuple(made)
+
+
+def _money(amount: float, currency: str) -> Money:
+    return Money(Decimal(repr(float(amount))), currency).rounded()
+
+
+def assign(
+    store: Store,
+    experiment_id: UUID,
+    *,
+    at: datetime,
+    customers: Predicate | None = None,
+    stratum: Callable[[Customer], str] | None = None,
+    actor: str | None = None,
+) -> AssignReport:
+    """Give every customer who has none an arm of the experiment, by the hash of his id; nobody is ever moved.
+
+    Parameters
+    ----------
+    store : Store
+        With the experiment and the customers.
+    experiment_id : UUID
+        Which.
+    at : datetime
+        Now; within the period of the experiment.
+    customers : Predicate, optional
+        Whom: a condition on the fields of a customer; all by default.
+    stratum : callable, optional
+        The group of a customer, within which the arms get their shares to the unit.
+    actor : str, optional
+        Who does it, for the audit trail.
+
+    Raises
+    ------
+    InvalidValueError
+        If the experiment does not run at that time.
+    """
+    with store.begin(actor=actor, cause="measure.assign") as unit:
+        experiment = unit.of(Experiment).get(experiment_id)
+        if at not in experiment.period:
+            raise InvalidValueError("at", at, f"{experiment.code!r} assigns customers within {experiment.period}")
+        known = {
+            one.customer_id
+            for batch in unit.of(Assignment).stream(Query(Assignment, where("experiment_id") == experiment_id))
+            for one in batch
+        }
+        new, strata, kept = [], [], 0
+        for batch in unit.of(Customer).stream(Query(Customer, customers)):
+            for customer in batch:
+                if customer.id in known:
+                    kept += 1
+                    continue
+                new.append(customer.id)
+                strata.append(None if stratum is None else stratum(customer))
+        split = Split(
+            salt=experiment.code.replace(":", "/"),
+            weights={arm.code: arm.share for arm in experiment.arms},
+            holdout=experiment.holdout,
+        )
+        arms = split.arms(np.array([str(id) for id in new], dtype=object), strata=None if stratum is None else np.array(strata, dtype=object))
+        unit.of(Assignment).put_many(
+            Assignment(experiment_id=experiment_id, customer_id=id, arm=arm, assigned_at=at, stratum=group)
+            for id, arm, group in zip(new, arms.tolist(), strata, strict=True)
+        )
+        unit.commit()
+    return AssignReport(experiment_id=experiment_id, assigned=Counter(arms.tolist()), kept=kept)
+
+
+def _effects(sample: _Sample, arms: Sequence[str], control: str, metric: str, confidence: float) -> list[Effect]:
+    """Compare each arm with the control: adjusted by the time before where it says something, Bonferroni-wide intervals."""
+    level = 1.0 - (1.0 - confidence) / len(arms)
+    found = []
+    for code in arms:
+        own = (sample.arms == code) | (sample.arms == control)
+        y, labels = sample.outcome[own], sample.arms[own]
+        past = None if sample.before is None else sample.before[own]
+        if past is not None and all(
+            np.ptp(past[labels == label]) > 0 for label in (code, control) if (labels == label).any()
+        ):
+            found.append(cuped(y, labels, past, control=control, confidence=level))
+        elif metric == "purchase":
+            found.append(difference_in_proportions(y, labels, control=control, confidence=level))
+        else:
+            found.append(difference_in_means(y, labels, control=control, confidence=level))
+    adjusted = adjust_p_values([one.p_value for one in found])
+    return [attrs.evolve(one, adjusted_p_value=float(p)) for one, p in zip(found, adjusted, strict=True)]
+
+
+def effect(
+    store: Store,
+    experiment_id: UUID,
+    *,
+    as_of: date,
+    at: datetime,
+    metric: str | None = None,
+    control: str | None = None,
+    margin: float = 1.0,
+    worth: Money | None = None,
+    confidence: float = 0.95,
+    on_mismatch: Literal["raise", "warn"] = "raise",
+    actor: str | None = None,
+) -> tuple[Finding, ...]:
+    """Say what each arm did against the control as of a day, with interval, cost and value, and keep the answer.
+
+    By assignment, reached or not. Where the experiment has a window and customers have orders before it, they narrow the
+    interval (CUPED). With several arms the intervals hold together and p-values are Holm's.
+
+    Parameters
+    ----------
+    store : Store
+        With the experiment, its assignments and exposures, and the orders or outcomes.
+    experiment_id : UUID
+        Which.
+    as_of : date
+        The last day whose facts count, also for refunds.
+    at : datetime
+        Now.
+    metric : str, optional
+        Another metric than the experiment's own.
+    control : str, optional
+        Another control than its own; "holdout" compares with those who heard nothing.
+    margin : float
+        What of a unit of revenue stays with us.
+    worth : Money, optional
+        What one unit of another metric is worth; without it only revenue has a value.
+    confidence : float
+        Chance that all intervals hold.
+    on_mismatch : str
+        "raise" refuses arms whose sizes chance cannot explain; "warn" goes on.
+    actor : str, optional
+        Who does it, for the audit trail.
+
+    Returns
+    -------
+    tuple of Finding
+        One for each arm but the control; kept in the store.
+
+    Raises
+    ------
+    InvalidDataError
+        On a sample-ratio mismatch, a customer exposed to another arm than his, or exposed before he was assigned.
+    NotEstimableError
+        If nobody was assigned, an arm is empty, no window is over, or nothing varies.
+    """
+    with store.begin(actor=actor, cause="measure.effect") as unit:
+        experiment = unit.of(Experiment).get(experiment_id)
+        against = control or experiment.control
+        if against == HOLDOUT and not experiment.holdout:
+            raise InvalidValueError("control", against, f"{experiment.code!r} holds nobody out")
+        if against != HOLDOUT:
+            experiment.arm(against)
+        counted = metric or experiment.metric
+        sample = _sample(unit, experiment, as_of, against, counted)
+        design = Design(shares=experiment.shares(), sample_size=experiment.sample_size, on_mismatch=on_mismatch)
+        design.check(sample.counts)
+        notes = list(sample.notes)
+        if experiment.period.end is not None and _cutoff(as_of) < experiment.period.end:
+            notes.append(f"read before its end, {experiment.period.end:%Y-%m-%d}: repeated looks make false alarms")
+            warnings.warn(
+                f"{experiment.code!r} is {notes[-1]}; use pycrm.experiments.monitor", DataWarning, stacklevel=2
+            )
+        others = [arm.code for arm in experiment.arms if arm.code != against]
+        rows = _row_sets(sample.ids)
+        findings = []
+        for code, one in zip(others, _effects(sample, others, against, counted, confidence), strict=True):
+            own = sample.arms == code
+            contacts = int(own.sum() if sample.exposed is None else (own & sample.exposed).sum())
+            arm = experiment.arm(code)
+            findings.append(
+                _finding(
+                    one,
+                    question=experiment.code,
+                    experiment_id=experiment.id,
+                    tactic=arm.tactic,
+                    metric=counted,
+                    as_of=as_of,
+                    at=at,
+                    contacts=contacts,
+                    unit_value=_unit_value(counted, margin, worth, sample.currency),
+                    cost=arm.cost(contacts),
+                    confidence=confidence,
+                    notes=tuple(notes),
+                    rows=rows,
+                )
+            )
+        unit.of(Finding).put_many(findings)
+        unit.commit()
+    return tuple(findings)
+
+
+def _unit_value(metric: str, margin: float, worth: Money | None, currency: str | None) -> tuple[float, str] | None:
+    """Return what one unit of the outcome is worth, and in which currency."""
+    if metric == "revenue":
+        if not (np.isfinite(margin) and 0.0 < margin <= 1.0):
+            raise InvalidValueError("margin", margin, "give the share of revenue that stays, above 0 and up to 1")
+        return None if currency is None else (float(margin), currency)
+    return None if worth is None else (float(worth.amount), worth.currency)
+
+
+def _finding(
+    one: Effect,
+    *,
+    question: str,
+    experiment_id: UUID | None,
+    tactic: str | None,
+    metric: str,
+    as_of: date,
+    at: datetime,
+    contacts: int,
+    unit_value: tuple[float, str] | None,
+    cost: Money | None,
+    confidence: float,
+    notes: tuple[str, ...],
+    rows: tuple[RowSet, ...],
+) -> Finding:
+    value: list[Money | None] = [None, None, None]
+    if unit_value is not None:
+        scale = unit_value[0] * one.treatment.n
+        ends = sorted(scale * end for end in (*one.interval, one.estimate))
+        value = [_money(ends[1], unit_value[1]), _money(ends[0], unit_value[1]), _money(ends[2], unit_value[1])]
+    return Finding(
+        question=question,
+        experiment_id=experiment_id,
+        arm=str(one.treatment.label),
+        control=str(one.control.label),
+        tactic=tactic,
+        metric=metric,
+        as_of=as_of,
+        found_at=at,
+        estimate=one.estimate,
+        low=one.interval[0],
+        high=one.interval[1],
+        confidence=confidence,
+        p_value=one.p_value,
+        adjusted_p_value=one.p_value if one.adjusted_p_value is None else one.adjusted_p_value,
+        treated=one.treatment.n,
+        controls=one.control.n,
+        contacts=contacts,
+        treated_mean=one.treatment.mean,
+        control_mean=one.control.mean,
+        method=one.method,
+        assumes=one.assumes,
+        notes=notes,
+        value=value[0],
+        value_low=value[1],
+        value_high=value[2],
+        cost=cost,
+        rows=rows,
+    )
+
+
+def rows_of(store: Store, finding: Finding) -> Mapping[str, tuple[UUID, ...]]:
+    """Return the ids of the records a finding came from, by kind.
+
+    Raises
+    ------
+    InvalidValueError
+        If the finding is of no experiment: ask for it again by `before_after`.
+    InvalidDataError
+        If the records of that day are no longer those it came from (an order was erased or recorded late).
+    """
+    if finding.experiment_id is None:
+        raise InvalidValueError(
+            "experiment_id", None, "a comparison without experiment keeps its digest only; ask it again"
+        )
+    with store.begin(read_only=True) as unit:
+        experiment = unit.of(Experiment).get(finding.experiment_id)
+        ids = _sample(unit, experiment, finding.as_of, finding.control, finding.metric).ids
+    for then, now in zip(finding.rows, _row_sets(ids), strict=True):
+        if then != now:
+            fix = f"the finding came from {then.rows} rows and there are {now.rows} others now; ask again with measure.effect"
+            raise InvalidDataError(then.kind, None, now.digest, fix)
+    return ids
+
+
+def before_after(
+    store: Store,
+    *,
+    question: str,
+    treated: Predicate,
+    changed_at: datetime,
+    span: timedelta,
+    metric: str,
+    as_of: date,
+    at: datetime,
+    controls: Predicate | None = None,
+    margin: float = 1.0,
+    worth: Money | None = None,
+    cost: Money | None = None,
+    confidence: float = 0.95,
+    actor: str | None = None,
+) -> Finding:
+    """Say how much more the treated changed than the others, where chance did not decide who was treated, and keep the answer.
+
+    Parameters
+    ----------
+    store : Store
+        With customers and their orders or outcomes.
+    question : str
+        A code for what was changed, such as "automated_replies".
+    treated, controls : Predicate
+        Whom the change reached, and with whom they are compared: conditions on the fields of a customer. The controls are all
+        others unless given.
+    changed_at : datetime
+        When.
+    span : timedelta
+        How long before and after it is looked at; both must be over by `as_of`.
+    metric : str
+        "revenue", "purchase", "orders", or a recorded outcome such as "satisfaction" or "cycle_days": of such a one only
+        customers with a value both before and after count.
+    as_of, at, margin, worth, confidence, actor
+        As in `effect`.
+    cost : Money, optional
+        What the change cost.
+
+    Raises
+    ------
+    InvalidValueError
+        If the span is not over, or a customer is on both sides.
+    NotEstimableError
+        If a side is empty or nothing varies.
+    """
+    cutoff = _cutoff(as_of)
+    if span <= timedelta(0) or changed_at + span > cutoff:
+        raise InvalidValueError("span", span, f"give a span above zero that is over by {as_of}")
+    with store.begin(actor=actor, cause="measure.before_after") as unit:
+        repository = unit.of(Customer)
+        ours = {one.id for batch in repository.stream(Query(Customer, treated)) for one in batch}
+        theirs = {one.id for batch in repository.stream(Query(Customer, controls)) for one in batch}
+        if controls is None:
+            theirs -= ours
+        elif ours & theirs:
+            raise InvalidValueError(
+                "controls", len(ours & theirs), "no customer is treated and a control; tell them apart"
+            )
+        facts = _facts(unit, metric, cutoff)
+        arms, first, second, used = [], [], [], []
+        silent = 0
+        for customer in sorted(ours | theirs):
+            before, earlier = facts.of(customer, changed_at - span, changed_at)
+            after, later = facts.of(customer, changed_at, changed_at + span)
+            if before is None or after is None:
+                silent += 1
+                continue
+            arms.append("treated" if customer in ours else "control")
+            first.append(before)
+            second.append(after)
+            used.extend([*earlier, *later])
+        if not arms:
+            raise NotEstimableError("the change", f"no customer has {metric!r} both before and after")
+        one = difference_in_differences(first, second, arms, confidence=confidence)
+        notes = (f"{silent} customers without {metric!r} on both sides are left out",) if silent else ()
+        finding = _finding(
+            one,
+            question=question,
+            experiment_id=None,
+            tactic=None,
+            metric=metric,
+            as_of=as_of,
+            at=at,
+            contacts=one.treatment.n,
+            unit_value=_unit_value(metric, margin, worth, facts.currency),
+            cost=cost,
+            confidence=confidence,
+            notes=notes,
+            rows=_row_sets({facts.kind: sorted(used)}),
+        )
+        unit.of(Finding).add(finding)
+        unit.commit()
+    return finding
+
+
+def decide(
+    store: Store,
+    finding_id: UUID,
+    *,
+    decided: Recommendation,
+    at: datetime,
+    by: Actor,
+    note: str | None = None,
+    next_experiment: Experiment | None = None,
+    actor: str | None = None,
+) -> Decision:
+    """Keep what was decided upon a finding, and the next version if one is started upon it.
+
+    Parameters
+    ----------
+    store : Store
+        With the finding.
+    finding_id : UUID
+        What the decision rests on.
+    decided : Recommendation
+        What was decided.
+    at : datetime
+        Now.
+    by : Actor
+        Who decided.
+    note : str, optional
+        Why; needed where it is not what was recommended.
+    next_experiment : Experiment, optional
+        The next version, made by `Experiment.next_version`; it is stored too.
+    actor : str, optional
+        Who does it, for the audit trail.
+
+    Raises
+    ------
+    InvalidTransitionError
+        If the next version does not follow the experiment of the finding.
+    """
+    with store.begin(actor=actor, cause="measure.decide") as unit:
+        finding = unit.of(Finding).get(finding_id)
+        if next_experiment is not None:
+            if finding.experiment_id is None or next_experiment.follows != finding.experiment_id:
+                raise InvalidTransitionError(
+                    finding.question, next_experiment.code, {f"a version that follows {finding.question}"}
+                )
+            unit.of(Experiment).add(next_experiment)
+        decision = Decision(
+            finding_id=finding_id,
+            recommended=finding.recommendation,
+            decided=decided,
+            decided_at=at,
+            actor=by,
+            note=note,
+            next_experiment_id=None if next_experiment is None else next_experiment.id,
+        )
+        unit.of(Decision).add(decision)
+        unit.commit()
+    return decision
+
+
+def response_path(store: Store, experiment_id: UUID) -> tuple[Step, ...]:
+    """Return the whole path an experiment is on: from the first version to the last, each with findings and decisions."""
+    with store.begin(read_only=True) as unit:
+        experiments = unit.of(Experiment)
+        first = experiments.get(experiment_id)
+        seen = {first.id}
+        while first.follows is not None and first.follows not in seen:
+            seen.add(first.follows)
+            first = experiments.get(first.follows)
+        path, waiting = [], [first]
+        while waiting:
+            current = waiting.pop(0)
+            path.append(current)
+            asked = Query(Experiment, where("follows") == current.id)
+            waiting.extend(one for batch in experiments.stream(asked) for one in batch if one not in path)
+        decisions = [one for batch in unit.of(Decision).stream(Query(Decision)) for one in batch]
+        steps = []
+        for experiment in path:
+            asked_findings = Query(Finding, where("question") == experiment.code)
+            findings = tuple(one for batch in unit.of(Finding).stream(asked_findings) for one in batch)
+            known = {one.id for one in findings}
+            mine = tuple(one for one in decisions if one.finding_id in known)
+            steps.append(Step(experiment=experiment, findings=findings, decisions=mine))
+    return tuple(steps)
+
+
+def _last_findings(unit: UnitOfWork, as_of: date) -> list[Finding]:
+    """Return the last finding of every question, arm, control and metric."""
+    last: dict[tuple[str, ...], Finding] = {}
+    asked = Query(Finding, where("as_of") <= as_of, order=(desc("found_at"),))
+    for batch in unit.of(Finding).stream(asked):
+        for one in batch:
+            last.setdefault((one.question, one.arm, one.control, one.metric), one)
+    return sorted(last.values(), key=lambda one: (one.question, one.arm, one.control, one.metric))
+
+
+def catalogue(store: Store, *, as_of: date) -> tuple[Tactic, ...]:
+    """Return every tactic that was tried, with what it measurably did as of a day, by name.
+
+    Raises
+    ------
+    CurrencyMismatchError
+        If the profits of one tactic are in two currencies.
+    """
+    with store.begin(read_only=True) as unit:
+        findings = _last_findings(unit, as_of)
+    by_tactic: dict[str, list[Finding]] = {}
+    for one in findings:
+        by_tactic.setdefault(one.tactic or one.arm, []).append(one)
+    made = []
+    for code in sorted(by_tactic):
+        profits = [one.profit for one in by_tactic[code] if one.profit is not None]
+        sums: list[Money | None] = [None, None, None]
+        if profits:
+            sums = [sum((profit[k] for profit in profits[1:]), profits[0][k]) for k in range(3)]
+        made.append(
+            Tactic(
+                code=code,
+                findings=tuple(by_tactic[code]),
+                profit=sums[0],
+                profit_low=sums[1],
+                profit_high=sums[2],
+            )
+        )
+    return tuple(made)
+
+
+def allocate(
+    store: Store, budget: Money, *, as_of: date, caps: Mapping[str, int], prudent: bool = True
+) -> tuple[Share, ...]:
+    """Divide a budget over the actions that were measured, by what a contact brings beyond what would have come anyway.
+
+    Parameters
+    ----------
+    store : Store
+        With findings of experiments whose arms have a unit cost.
+    budget : Money
+        What may be spent.
+    as_of : date
+        Findings of later days do not count.
+    caps : mapping of str to int
+        The most contacts of each tactic (or arm, where it names no tactic); what is not in it gets nothing.
+    prudent : bool
+        Whether a contact is taken at the low end of its interval, or at the estimate.
+
+    Returns
+    -------
+    tuple of Share
+        What gets something, the best per euro first. Of an action measured several times the last finding counts.
+
+    Raises
+    ------
+    CurrencyMismatchError
+        If a cost is in another currency than the budget.
+    """
+    with store.begin(read_only=True) as unit:
+        candidates: dict[str, tuple[Finding, Money]] = {}
+        for finding in sorted(_last_findings(unit, as_of), key=lambda one: one.found_at):
+            code = finding.tactic or finding.arm
+            if finding.experiment_id is None or finding.value is None or not finding.contacts or code not in caps:
+                continue
+            unit_cost = unit.of(Experiment).get(finding.experiment_id).arm(finding.arm).unit_cost
+            if unit_cost is None:
+                continue
+            if unit_cost.currency != budget.currency or finding.value.currency != budget.currency:
+                raise CurrencyMismatchError(budget.currency, unit_cost.currency, code)
+            candidates[code] = (finding, unit_cost)
+    if not candidates:
+        return ()
+    codes = sorted(candidates)
+    values = []
+    for code in codes:
+        finding = candidates[code][0]
+        amount = finding.value_low if prudent else finding.value
+        values.append(float(amount.amount) / finding.contacts if amount is not None else 0.0)
+    costs = [float(candidates[code][1].amount) for code in codes]
+    bought = allocate_budget(values, costs, [caps[code] for code in codes], float(budget.amount))
+    shares = [
+        Share(
+            finding=candidates[code][0],
+            contacts=int(contacts),
+            cost=candidates[code][1] * int(contacts),
+            expected=_money(value * int(contacts), budget.currency),
+        )
+        for code, value, contacts in zip(codes, values, bought, strict=True)
+        if contacts
+    ]
+    return tuple(sorted(shares, key=lambda share: -share.expected.amount / (share.cost.amount or Decimal(1))))
