@@ -41,6 +41,7 @@ from pycrm.model.lifecycle import ALLOWED, Stage, StageChange
 from pycrm.model.money import Money, MoneyAt
 from pycrm.model.offer import Offer, OfferDecision, OfferKind
 from pycrm.model.order import Order, OrderLine, OrderStatus, Product, Refund, UnallocatedRefund
+from pycrm.model.points import Bucket, EntryKind, Hold, Leg, Lot, PointsAccount, PointsEntry, RuleTotal
 from pycrm.model.predicate import AllOf, AnyOf, Not, Op, Where
 from pycrm.model.source import IdentityLink, SourceRecord
 from pycrm.model.time import Period
@@ -630,7 +631,44 @@ decisions = st.builds(
 >>>>>>> fe811dc (workflows: measure says what an action did as of a date, keeps the answer with its rows, and spends the next budget by it)
 )
 
+points_entries = st.builds(
+    lambda points, lot, **fields: PointsEntry(
+        legs=(Leg(Bucket.EARNED, -points), Leg(Bucket.OPEN, points, lot, fields["at"])), **fields
+    ),
+    st.integers(1, 10**6),
+    ids,
+    **_entity(
+        account_id=ids,
+        key=text(),
+        request=text(),
+        kind=st.sampled_from(EntryKind),
+        at=instants,
+        rule=maybe(codes),
+        of_entry=maybe(ids),
+        hold=maybe(text()),
+        reason=maybe(text()),
+    ),
+)
+lots = st.builds(Lot, ids, st.integers(1, 99), maybe(instants), maybe(instants))
+points_accounts = st.builds(
+    PointsAccount,
+    **_entity(
+        member_id=ids,
+        program=codes,
+        lots=many(lots),
+        pending=many(lots),
+        holds=many(st.builds(Hold, text(), many(lots))),
+        debt=st.integers(0, 9),
+        earned=st.integers(0, 10**9),
+        undone=many(st.tuples(ids, st.integers(1, 9))),
+        rules=many(st.builds(RuleTotal, codes, dates, st.integers(0, 9), st.integers(0, 99))),
+        last_at=maybe(instants),
+    ),
+)
+
 ENTITIES = {
+    PointsAccount: points_accounts,
+    PointsEntry: points_entries,
     ContactPolicy: contact_policies,
     Suppression: suppressions,
     Assessment: assessments(),
