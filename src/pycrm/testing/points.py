@@ -71,10 +71,10 @@ class Points:
 
     @pytest.mark.parametrize("text", TEXTS)
     def test_text_comes_back_as_it_was(self, store: Store, text: str) -> None:
-        name = PersonName(given=text) if text.strip() else PersonName(given="x", nickname=None)
-        made = attrs.evolve(ana(), name=name, job_title=text if text.strip() else None)
+        line = text if text.strip() else "x"
+        made = attrs.evolve(ana(), name=PersonName(given=line[:255], nickname=line), job_title=line, custom={"as": text})
         found = stored(store, made)
-        assert (found.name, found.job_title) == (made.name, made.job_title)
+        assert (found.name, found.job_title, found.custom) == (made.name, made.job_title, made.custom)
 
     @pytest.mark.parametrize("at", TIMES)
     def test_times_come_back_as_the_same_instant_and_aware(self, store: Store, at: datetime) -> None:

@@ -261,21 +261,19 @@ class SqlRepository(Generic[E]):
         map, unit = self._map, self._unit
         if unit.dialect.name == "postgresql":
             return self._named(failure)
-        for entity in entities:
-            if failure.kind == "duplicate":
-                row = unit.fetch_one(self._statements.found, (unit.tenant, self._id(entity.id)))
-                if row is not None and row[0] != entity.version:
-                    return Duplicate(map.name, "id", ("id",))
+        if failure.kind == "duplicate":
+            for entity in entities:
                 for rule in map.uniques:
                     held = self._holder_of(rule, entity)
                     if held is not None and held != entity.id:
                         return Duplicate(map.name, rule.name, rule.paths)
-            else:
-                for reference in map.references:
-                    target = getattr(entity, reference.path)
-                    other = unit._statements(reference.model)
-                    if target is not None and unit.fetch_one(other.found, (unit.tenant, self._id(target))) is None:
-                        return Broken(map.name, f"reference {reference.path}", (reference.path,))
+            return Duplicate(map.name, "id", ("id",))
+        for entity in entities:
+            for reference in map.references:
+                target = getattr(entity, reference.path)
+                other = unit._statements(reference.model)
+                if target is not None and unit.fetch_one(other.found, (unit.tenant, self._id(target))) is None:
+                    return Broken(map.name, f"reference {reference.path}", (reference.path,))
         return None
 
     def _named(self, failure: Any) -> StoreError | None:
