@@ -20,7 +20,9 @@ class Requirements:
     references : bool
         A reference to what is not stored is refused.
     concurrent_writers : bool
-        Two units of work of one thread may both have written before either commits.
+        Two units of work of one thread may both have written, to different entities, before either commits.
+    optimistic : bool
+        They may even have written to the same entity: nobody waits, and the second to commit loses.
     threads : bool
         Units of work of several threads may run at once.
     serializable : bool
@@ -42,6 +44,7 @@ class Requirements:
     tenants: bool = True
     references: bool = True
     concurrent_writers: bool = True
+    optimistic: bool = True
     threads: bool = True
     serializable: bool = True
     snapshots: bool = True

@@ -122,7 +122,7 @@ class Transactions:
         assert _names(store) == [("A1", "first")]
 
     def test_of_two_who_both_wrote_before_either_commits_one_wins(self, store: Store) -> None:
-        self.requirements.need("concurrent_writers")
+        self.requirements.need("optimistic")
         one = stored(store, pen("A1"))
         with store.begin() as first, store.begin() as second:
             first.of(Product).save(attrs.evolve(one, name="first"))
@@ -131,6 +131,17 @@ class Transactions:
             with pytest.raises(Conflict):
                 second.commit()
         assert _names(store) == [("A1", "first")]
+
+    def test_two_who_write_different_entities_both_win(self, store: Store) -> None:
+        self.requirements.need("concurrent_writers")
+        one, other = stored(store, pen("A1")), stored(store, pen("B2"))
+        with store.begin() as first, store.begin() as second:
+            first.of(Product).save(attrs.evolve(one, name="first"))
+            second.of(Product).save(attrs.evolve(other, name="second"))
+            second.of(Product).add(pen("C3"))
+            second.commit()
+            first.commit()
+        assert _names(store) == [("A1", "first"), ("B2", "second"), ("C3", "Pen")]
 
     def test_of_two_who_add_the_same_unique_value_one_wins(self, store: Store) -> None:
         with store.begin() as first, store.begin() as second:
