@@ -162,8 +162,9 @@ class _Core:
         """The tables, for this database."""
         if self._metadata is None:
             flavour = self.dialect.name
-            if flavour == "mariadb" and not getattr(self.engine.dialect, "is_mariadb", False):
-                flavour = "mysql"
+            if flavour == "mariadb":
+                with self.engine.connect():  # only a connection tells MariaDB from MySQL
+                    flavour = "mariadb" if getattr(self.engine.dialect, "is_mariadb", False) else "mysql"
             self._metadata = metadata_of(self.maps, flavour)
         return self._metadata
 
