@@ -96,7 +96,7 @@ _NICKNAMES = {
     for short in shorts.split()
 }  # fmt: skip
 
-_STREET_WORDS = {
+STREET_WORDS = {
     short: full
     for full, shorts in {
         "street": "st str", "road": "rd", "avenue": "ave av avda avd avenida", "place": "pl", "drive": "dr", "lane": "ln",
@@ -105,7 +105,7 @@ _STREET_WORDS = {
     }.items()
     for short in shorts.split()
 }  # fmt: skip
-_STREET_NOISE = frozenset(["de", "del", "la", "las", "los", "the", "of", "numero"])
+STREET_NOISE = frozenset(["de", "del", "la", "las", "los", "the", "of", "numero"])
 
 _PHONES: dict[str, tuple[str, str, frozenset[int]]] = {
     # region: country code, trunk prefix dialled inside the country, digits of a national number (E.164 / ITU-T national plans)
@@ -125,7 +125,7 @@ _EMAIL_SHOWN = re.compile(r"^[^<>]*<([^<>]+)>$")
 _LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 _LOCAL_PART = re.compile(r"[^\s\"(),:;<>@\[\\\]\x00-\x1f\x7f]{1,64}")
 
-_NOBODY_LOCALS = frozenset(
+NOBODY_LOCALS = frozenset(
     [
         "test",
         "tests",
@@ -168,7 +168,7 @@ _NOBODY_LOCALS = frozenset(
         "correo",
     ]
 )
-_NOBODY_DOMAINS = frozenset(["none.com", "noemail.com", "nomail.com", "sinemail.com", "notengo.com"])
+NOBODY_DOMAINS = frozenset(["none.com", "noemail.com", "nomail.com", "sinemail.com", "notengo.com"])
 _NOBODY_NAMES = frozenset(
     [
         "test",
@@ -201,7 +201,7 @@ _NOBODY_NAMES = frozenset(
         "asdf",
     ]
 )
-_NOBODY_DATES = frozenset({"1900-01-01", "1901-01-01", "1899-12-30", "1899-12-31", "1904-01-01", "1970-01-01", "1753-01-01",
+NOBODY_DATES = frozenset({"1900-01-01", "1901-01-01", "1899-12-30", "1899-12-31", "1904-01-01", "1970-01-01", "1753-01-01",
                            "1800-01-01", "1600-01-01", "9999-12-31", "0001-01-01", "1111-11-11"})  # fmt: skip
 
 
@@ -438,8 +438,8 @@ def address_key(text: str | None) -> str | None:
     key = fold(text)
     if key is None:
         return None
-    words = [_STREET_WORDS.get(word, word) for word in key.split(" ")]
-    return " ".join([word for word in words if word not in _STREET_NOISE] or words)
+    words = [STREET_WORDS.get(word, word) for word in key.split(" ")]
+    return " ".join([word for word in words if word not in STREET_NOISE] or words)
 
 
 def date_key(text: str | None, *, day_first: bool = True) -> str | None:
@@ -497,9 +497,9 @@ def is_placeholder(text: str | None, kind: PlaceholderKind) -> bool:
     text = text[:_LONGEST].strip()
     if kind == "email":
         local, at, domain = text.lower().rpartition("@")
-        return bool(at) and (local.partition("+")[0] in _NOBODY_LOCALS or domain in _NOBODY_DOMAINS)
+        return bool(at) and (local.partition("+")[0] in NOBODY_LOCALS or domain in NOBODY_DOMAINS)
     if kind == "date":
-        return (date_key(text) or text) in _NOBODY_DATES
+        return (date_key(text) or text) in NOBODY_DATES
     if kind == "name":
         key = fold(text)
         return key is not None and (key in _NOBODY_NAMES or (len(key) > 2 and len(set(key)) == 1))

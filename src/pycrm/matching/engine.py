@@ -179,13 +179,8 @@ def _adjustments(model: FellegiSunter, column: Column) -> Floats:
     if column.name not in model.rare:
         return np.empty(0)
     u = model.u[column.name][-1]
-    made = np.full(len(column.vocabulary), np.log2(u / model.rare[column.name]))
     listed = model.frequencies.get(column.name, {})
-    if listed:
-        places = pd.Index(column.vocabulary.keys).get_indexer(pd.Index(list(listed)))
-        there = places >= 0
-        made[places[there]] = np.log2(u / np.fromiter(listed.values(), float, len(listed))[there])
-    return made
+    return np.asarray(np.log2(u / column.vocabulary.frequencies(listed, model.rare[column.name])))
 
 
 def learn(
@@ -214,7 +209,12 @@ def learn(
         start = _labelled_m(labelled, start)
     sessions = _sessions(records, rules, rows, others, levels, u, start)
     m, sessions = train(sessions, u, start, fixed_m=labelled is not None)
-    model = _model(records, rules, m, u, counts, sessions)
+    listed = {
+        column.name: _common(column, count)
+        for column, count in zip(columns, counts, strict=True)
+        if column.kind != "number" and count.sum()
+    }
+    model = _model(records, rules, m, u, listed, sessions)
     if not len(rows):
         return model
     model, matched = _with_prior(model, records, rows, others, levels)
@@ -222,33 +222,24 @@ def learn(
         _without_matches(count, own, tally(levels[:, number], matched, len(own)))
         for number, (count, own) in enumerate(zip(counts, u, strict=True))
     ]
-    model = _model(records, rules, m, u, counts, sessions)
+    model = _model(records, rules, m, u, listed, sessions)
     return _with_prior(model, records, rows, others, levels)[0]
 
 
 def _model(
-    records: Records,
-    rules: tuple[BlockRule, ...],
-    m: Sequence[Floats],
-    u: Sequence[Floats],
-    counts: Sequence[Floats],
-    sessions: Sequence[Session],
+    records: Records, rules: tuple[BlockRule, ...], m: Sequence[Floats], u: Sequence[Floats],
+    listed: Mapping[str, tuple[Mapping[str, float], float]], sessions: Sequence[Session],
 ) -> FellegiSunter:
     columns = records.columns
     names = [column.name for column in columns]
     pairs = max(len(records) * (len(records) - 1) / 2.0, 1.0)
-    listed = {
-        column.name: _frequencies(column, count, float(own[-1]))
-        for column, count, own in zip(columns, counts, u, strict=True)
-        if column.kind != "number" and count.sum()
-    }
     return FellegiSunter(
         kinds={column.name: column.kind for column in columns},
         m={name: tuple(map(float, values)) for name, values in zip(names, m, strict=True)},
         u={name: tuple(map(float, values)) for name, values in zip(names, u, strict=True)},
         prior=_share(0.1 * len(records), len(records)),
         frequencies={name: common for name, (common, _) in listed.items()},
-        rare={name: rare for name, (_, rare) in listed.items()},
+        rare={name: _rare(common, total, float(u[names.index(name)][-1])) for name, (common, total) in listed.items()},
         rules=rules,
         alike=tuple(
             Alike(
@@ -334,17 +325,22 @@ def _without_matches(count: Floats, u: Floats, found: Floats) -> Floats:
     return np.maximum(left / left.sum(), _SMALLEST)
 
 
-def _frequencies(column: Column, count: Floats, u_equal: float) -> tuple[Mapping[str, float], float]:
-    """The relative frequency of common keys, and the one to take for all others, such that together they make u."""
-    total = count.sum()
+def _common(column: Column, count: Floats) -> tuple[Mapping[str, float], float]:
+    """The relative frequency of common keys, and how many values there are in all."""
+    total = float(count.sum())
     common = np.flatnonzero(count > _COMMON)
     if len(common) > _LISTED:
         common = np.sort(common[np.argsort(-count[common], kind="stable")[:_LISTED]])
     share = count[common] / total
-    listed = dict(zip(column.vocabulary.keys[common].tolist(), share.tolist(), strict=True))
-    mass = max(1.0 - share.sum(), 1.0 / total)
+    return dict(zip(column.vocabulary.keys[common].tolist(), share.tolist(), strict=True)), total
+
+
+def _rare(common: Mapping[str, float], total: float, u_equal: float) -> float:
+    """The frequency to take for keys that are not common, such that with the common ones they make u of equality."""
+    share = np.fromiter(common.values(), float, len(common))
+    mass = max(1.0 - float(share.sum()), 1.0 / total)
     rare = (u_equal - float((share**2).sum())) / mass
-    return listed, float(min(max(rare, 0.1 / total, _SMALLEST), max(2.0 / total, _SMALLEST)))
+    return float(min(max(rare, 0.1 / total, _SMALLEST), max(2.0 / total, _SMALLEST)))
 
 
 def patterns_of(

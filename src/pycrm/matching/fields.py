@@ -7,8 +7,6 @@ once a distinct value. A multi-valued cell (a list of e-mails) becomes a row of 
 from __future__ import annotations
 
 import datetime as dt
-import math
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal, TypeAlias, get_args
 
@@ -19,9 +17,10 @@ from numpy.typing import NDArray
 
 from pycrm import normalise
 from pycrm.errors import InvalidDataError, InvalidValueError
+from pycrm.matching.keys import keys_of
 from pycrm.table import Frame, column, eager
 
-__all__ = ["Column", "Kind", "Records", "Vocabulary", "keys_of", "read_records"]
+__all__ = ["Column", "Kind", "Records", "Vocabulary", "read_records"]
 
 Kind: TypeAlias = Literal[
     "given_name",
@@ -42,123 +41,6 @@ Kind: TypeAlias = Literal[
 KINDS: tuple[str, ...] = get_args(Kind)
 MOST_VALUES = 16  # of one multi-valued cell; a record with more is a list of people, not a person
 
-_PLAIN_EMAIL = re.compile(
-    r"(?![^@]*@(?:gmail|googlemail)\.com$)[a-z0-9._-]{1,64}@(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9]{2,24}"
-)
-_PUNCTUATION = str.maketrans(
-    {chr(c): " " for c in range(128) if not chr(c).isalnum() and chr(c) not in "\n'`"} | {"'": "", "`": ""}
-)
-_NO_DIGIT = re.compile(r"[^0-9]+")
-_PLACEHOLDER_KINDS: dict[str, normalise.PlaceholderKind] = {
-    "given_name": "name", "surname": "name", "full_name": "name", "date": "date", "email": "email", "phone": "phone",
-    "postcode": "postcode", "identifier": "identifier",
-}  # fmt: skip
-
-
-def _email(text: str) -> str | None:
-    key = normalise.email_key(text)
-    return None if key is None or normalise.is_placeholder(key, "email") else key
-
-
-def _phone(text: str) -> str | None:
-    """The last nine digits: the same with and without country code or trunk zero."""
-    digits = _NO_DIGIT.sub("", re.sub(r"(?i)\s*(?:ext\.?|x|#)\s*\d+\s*$", "", text))
-    return None if len(digits) < 6 or normalise.is_placeholder(digits, "phone") else digits[-9:]
-
-
-def _date(text: str) -> str | None:
-    """A calendar date, or eight digits that are none: a typing error in a date is still evidence."""
-    key = normalise.date_key(text)
-    if key is not None:
-        return None if normalise.is_placeholder(key, "date") else key.replace("-", "")
-    digits = _NO_DIGIT.sub("", text[:32])
-    return digits if len(digits) == 8 and len(set(digits)) > 1 else None
-
-
-def _name(text: str) -> str | None:
-    return None if normalise.is_placeholder(text, "name") else normalise.name_key(text)
-
-
-def _identifier(text: str) -> str | None:
-    key = normalise.fold(text)
-    if key is None or normalise.is_placeholder(key, "identifier"):
-        return None
-    return key.replace(" ", "")
-
-
-def _postcode(text: str) -> str | None:
-    key = normalise.postcode_key(text)
-    return None if key is None or normalise.is_placeholder(key, "postcode") else key
-
-
-def _number(text: str) -> str | None:
-    try:
-        value = float(text)
-    except ValueError:
-        return None
-    return repr(value) if math.isfinite(value) else None
-
-
-_KEYS: dict[str, Callable[[str], str | None]] = {
-    "given_name": _name,
-    "surname": _name,
-    "full_name": _name,
-    "date": _date,
-    "email": _email,
-    "phone": _phone,
-    "postcode": _postcode,
-    "city": normalise.fold,
-    "address": normalise.address_key,
-    "identifier": _identifier,
-    "text": normalise.fold,
-    "number": _number,
-}
-
-
-def keys_of(kind: str, values: Sequence[str]) -> list[str | None]:
-    """Return the match key of each of many distinct values; None where there is none, or a placeholder.
-
-    The same as one by one. Plain e-mails, phones and ASCII text take a short way: they are treated in one string.
-
-    Examples
-    --------
-    >>> keys_of("email", ["Ana@Example.com", "test@x.com", "a.b+c@gmail.com"])
-    ['ana@example.com', None, 'ab@gmail.com']
-    """
-    one = _KEYS[kind]
-    if len(values) < 64 or kind not in {"email", "phone", "text", "city", "address"}:
-        return [one(value) for value in values]
-    joined = "\n".join(values)
-    if not joined.isascii() or joined.count("\n") != len(values) - 1 or max(map(len, values)) > 200:
-        half = len(values) // 2
-        return keys_of(kind, values[:half]) + keys_of(kind, values[half:])
-    if kind == "email":
-        plain = _PLAIN_EMAIL.fullmatch
-        placeholder = normalise.is_placeholder
-        return [
-            (None if placeholder(low, "email") else low) if plain(low) else one(low)
-            for low in joined.lower().split("\n")
-        ]
-    if kind == "phone":
-        squeezed = joined.translate(str.maketrans("", "", " -.()/+")).split("\n")
-        return [
-            digits[-9:] if _is_plain_phone(digits) else one(text) for digits, text in zip(squeezed, values, strict=True)
-        ]
-    folded = joined.lower().translate(_PUNCTUATION).split("\n")
-    if kind == "address":
-        return [normalise.address_key(text) for text in folded]
-    return [" ".join(text.split()) or None for text in folded]
-
-
-def _is_plain_phone(digits: str) -> bool:
-    """Whether eight digits or more can be told to be no placeholder at a glance: not few figures, no counting."""
-    return (
-        len(digits) > 7
-        and digits.isdecimal()
-        and len(set(digits[-8:])) > 3
-        and not any(run in digits for run in ("3456", "6543", "8901", "1098"))
-    )
-
 
 @frozen(eq=False)
 class Vocabulary:
@@ -166,7 +48,7 @@ class Vocabulary:
 
     kind: str
     keys: NDArray[np.object_]
-    _features: dict[str, NDArray[Any]] = field(factory=dict, repr=False)
+    _features: dict[str, Any] = field(factory=dict, repr=False)
 
     def __len__(self) -> int:
         return len(self.keys)
@@ -177,6 +59,15 @@ class Vocabulary:
         if found is None:
             found = self._features[name] = _FEATURES[name](self.keys.tolist(), self.kind)
         return found
+
+    def frequencies(self, listed: Mapping[str, float], rare: float) -> NDArray[np.float64]:
+        """Return the frequency of each key: the listed one, or `rare`."""
+        held = self._features.get("listed")
+        if held is None or self._features["listing"] is not listed:
+            found = np.fromiter((listed.get(key, -1.0) for key in self.keys.tolist()), float, len(self.keys))
+            self._features["listed"] = held = found
+            self._features["listing"] = listed
+        return np.where(held >= 0.0, held, rare)
 
     @classmethod
     def of(cls, kind: str, keys: Sequence[str]) -> Vocabulary:
@@ -296,7 +187,10 @@ def canonical_order(ids: NDArray[Any]) -> NDArray[np.int64]:
     """Return the order of `ids` by a hash that is the same in every process, ties (none in practice) by their text."""
     if ids.dtype.kind in "iu":
         return np.argsort(ids, kind="stable").astype(np.int64)
-    hashed = pd.util.hash_array(np.array([str(value) for value in ids.tolist()], dtype=object), categorize=False)
+    texts = ids.tolist()
+    if pd.api.types.infer_dtype(texts, skipna=False) != "string":
+        texts = [str(value) for value in texts]
+    hashed = pd.util.hash_array(np.array(texts, dtype=object), categorize=False)
     return np.argsort(hashed, kind="stable").astype(np.int64)
 
 
@@ -305,7 +199,7 @@ def _check_ids(ids: NDArray[Any], name: str) -> None:
     if np.any(missing):
         raise InvalidDataError(name, int(np.argmax(missing)), None, "every record needs an id")
     try:
-        repeated = np.asarray(pd.Series(ids).duplicated())
+        repeated = np.asarray(pd.Series(ids, dtype=ids.dtype).duplicated())
     except TypeError:
         raise InvalidDataError(name, None, ids.dtype, "ids are numbers or text") from None
     if repeated.any():
@@ -323,16 +217,16 @@ def _read(table: Any, name: str, kind: str, order: NDArray[np.int64]) -> Column:
         several = True
     if several:
         return _read_several(np.asarray(values, dtype=object), name, kind, order)
-    texts = [
-        _written(value, name, np.asarray(codes), code) for code, value in enumerate(np.asarray(uniques, dtype=object))
-    ]
-    if kind == "email" and any(";" in text for text in texts):
+    texts = np.asarray(uniques, dtype=object).tolist()
+    if pd.api.types.infer_dtype(uniques, skipna=False) != "string":
+        texts = [_written(value, name, np.asarray(codes), code) for code, value in enumerate(texts)]
+    if kind == "email" and ";" in "\n".join(texts):
         return _read_several(np.asarray(values, dtype=object), name, kind, order)
     codes = np.asarray(codes)[order]
     there = codes >= 0
     recoded = np.full(len(codes), -1, dtype=np.int64)
     recoded[there], kept = pd.factorize(codes[there])
-    key_codes, keys = _coded(kind, [texts[code] for code in kept.tolist()])
+    key_codes, keys = _coded(kind, np.array(texts, dtype=object)[kept].tolist())
     full = np.append(key_codes, -1).astype(np.int32)
     return Column(name, kind, full[recoded], Vocabulary.of(kind, keys))
 

@@ -1,0 +1,167 @@
+"""The match keys of many distinct values at once: the same as one by one, and ten times sooner where values are plain.
+
+Plain ASCII values are lowered, stripped of punctuation and cut apart as one long string; whatever is not plain takes the
+full way through `pycrm.normalise`.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Sequence
+
+from pycrm import normalise
+from pycrm.normalise import NOBODY_DATES, NOBODY_DOMAINS, NOBODY_LOCALS, STREET_NOISE, STREET_WORDS
+
+__all__ = ["keys_of"]
+
+_PLAIN_EMAIL = re.compile(
+    r"[a-z0-9._-]{1,64}@(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9]{2,24}"
+)
+_PLAIN_DATE = re.compile(r"(?:19|20)[0-9]{2}(-?)(?:0[1-9]|1[0-2])\1(?:0[1-9]|1[0-9]|2[0-8])")
+_PUNCTUATION = str.maketrans({chr(c): " " for c in range(128) if not chr(c).isalnum() and chr(c) not in "\n'`"} | {"'": "", "`": ""})
+_DIALLED = str.maketrans("", "", " -.()/+")
+_NO_DIGIT = re.compile(r"[^0-9]+")
+_EXTENSION = re.compile(r"(?i)\s*(?:ext\.?|x|#)\s*\d+\s*$")
+_GMAIL = {"gmail.com", "googlemail.com"}
+
+
+def _email(text: str) -> str | None:
+    key = normalise.email_key(text)
+    return None if key is None or normalise.is_placeholder(key, "email") else key
+
+
+def _phone(text: str) -> str | None:
+    """The last nine digits: the same with and without country code or trunk zero."""
+    digits = _NO_DIGIT.sub("", _EXTENSION.sub("", text))
+    return None if len(digits) < 6 or normalise.is_placeholder(digits, "phone") else digits[-9:]
+
+
+def _date(text: str) -> str | None:
+    """A calendar date, or eight digits that are none: a typing error in a date is still evidence."""
+    key = normalise.date_key(text)
+    if key is not None:
+        return None if normalise.is_placeholder(key, "date") else key.replace("-", "")
+    digits = _NO_DIGIT.sub("", text[:32])
+    return digits if len(digits) == 8 and len(set(digits)) > 1 else None
+
+
+def _name(text: str) -> str | None:
+    return None if normalise.is_placeholder(text, "name") else normalise.name_key(text)
+
+
+def _identifier(text: str) -> str | None:
+    key = normalise.fold(text)
+    if key is None or normalise.is_placeholder(key, "identifier"):
+        return None
+    return key.replace(" ", "")
+
+
+def _postcode(text: str) -> str | None:
+    key = normalise.postcode_key(text)
+    return None if key is None or normalise.is_placeholder(key, "postcode") else key
+
+
+def _number(text: str) -> str | None:
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    return repr(value) if math.isfinite(value) else None
+
+
+_KEYS: dict[str, Callable[[str], str | None]] = {
+    "given_name": _name,
+    "surname": _name,
+    "full_name": _name,
+    "date": _date,
+    "email": _email,
+    "phone": _phone,
+    "postcode": _postcode,
+    "city": normalise.fold,
+    "address": normalise.address_key,
+    "identifier": _identifier,
+    "text": normalise.fold,
+    "number": _number,
+}
+
+
+
+def keys_of(kind: str, values: Sequence[str]) -> list[str | None]:
+    """Return the match key of each of many distinct values; None where there is none, or a placeholder.
+
+    Examples
+    --------
+    >>> keys_of("email", ["Ana@Example.com", "test@x.com", "a.b+c@gmail.com"])
+    ['ana@example.com', None, 'ab@gmail.com']
+    """
+    if kind == "date":
+        return _dates(values)
+    one = _KEYS[kind]
+    many = _MANY.get(kind)
+    if many is None or len(values) < 64:
+        return [one(value) for value in values]
+    joined = "\n".join(values)
+    if not joined.isascii() or joined.count("\n") != len(values) - 1 or max(map(len, values)) > 200:
+        half = len(values) // 2
+        return keys_of(kind, values[:half]) + keys_of(kind, values[half:])
+    return many(joined, values)
+
+
+def _dates(values: Sequence[str]) -> list[str | None]:
+    plain = _PLAIN_DATE.fullmatch
+    return [
+        text.replace("-", "") if plain(text) and text not in NOBODY_DATES and "-" in text else _date(text) for text in values
+    ]
+
+
+def _emails(joined: str, values: Sequence[str]) -> list[str | None]:
+    plain = _PLAIN_EMAIL.fullmatch
+    made: list[str | None] = []
+    for low, value in zip(joined.lower().split("\n"), values, strict=True):
+        if not plain(low):
+            made.append(_email(value))
+            continue
+        local, _, domain = low.partition("@")
+        if domain in _GMAIL:
+            local, domain = local.replace(".", "") or local, "gmail.com"
+            low = f"{local}@{domain}"
+        made.append(None if local in NOBODY_LOCALS or domain in NOBODY_DOMAINS else low)
+    return made
+
+
+def _phones(joined: str, values: Sequence[str]) -> list[str | None]:
+    return [
+        digits[-9:]
+        if len(digits) > 7
+        and digits.isdecimal()
+        and len(set(digits[-8:])) > 3
+        and not ("3456" in digits or "6543" in digits or "8901" in digits or "1098" in digits)
+        else _phone(value)
+        for digits, value in zip(joined.translate(_DIALLED).split("\n"), values, strict=True)
+    ]
+
+
+def _texts(joined: str, _: Sequence[str]) -> list[str | None]:
+    return [" ".join(text.split()) or None for text in joined.lower().translate(_PUNCTUATION).split("\n")]
+
+
+def _addresses(joined: str, _: Sequence[str]) -> list[str | None]:
+    written, noise = STREET_WORDS.get, STREET_NOISE
+    made: list[str | None] = []
+    for text in joined.lower().translate(_PUNCTUATION).split("\n"):
+        words = [written(word, word) for word in text.split()]
+        if noise.isdisjoint(words):
+            made.append(" ".join(words) or None)
+        else:
+            made.append(" ".join([word for word in words if word not in noise] or words))
+    return made
+
+
+_MANY: dict[str, Callable[[str, Sequence[str]], list[str | None]]] = {
+    "email": _emails,
+    "phone": _phones,
+    "text": _texts,
+    "city": _texts,
+    "address": _addresses,
+}
