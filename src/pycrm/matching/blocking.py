@@ -89,7 +89,8 @@ def choose_rules(records: Records, *, budget: int | None = None) -> tuple[BlockR
     records : Records
         The table.
     budget : int, optional
-        Pairs one rule may produce; by default 20,000 and one for two records; the pairs of fields together, five times that.
+        Pairs one rule may produce; by default 100,000 and one for two records. The pairs of fields may together produce
+        five times that, and 20 a record.
 
     Notes
     -----
@@ -97,7 +98,8 @@ def choose_rules(records: Records, *, budget: int | None = None) -> tuple[BlockR
     other fields meet, unless that agreement is too common to be worth a comparison.
     """
     n = len(records)
-    budget = 20_000 + n // 2 if budget is None else budget
+    budget = min(100_000 + n // 2, 20 * n) if budget is None else budget
+    left = min(5 * budget, 20 * n)
     parts = Parts(records.columns)
     alone: list[BlockRule] = []
     shared: list[str] = []
@@ -119,7 +121,7 @@ def choose_rules(records: Records, *, budget: int | None = None) -> tuple[BlockR
             shared.append(name)
     together = [pair for pair in combinations(shared, 2) if parts.column_of(pair[0]) != parts.column_of(pair[1])]
     counted = sorted((_count(parts, rule), rule) for rule in together)
-    chosen, left = [], 5 * budget
+    chosen = []
     for pairs, rule in counted:
         left -= pairs
         if 0 < pairs <= budget and left >= 0:

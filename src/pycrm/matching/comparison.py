@@ -67,7 +67,21 @@ def levels_of_columns(
     for number, (one, other) in enumerate(zip(left, right, strict=True)):
         made[:, number] = _levels_of_column(one, other, rows, others)
     _mark_swaps(left, right, rows, others, made)
+    _once(left, made)
     return made
+
+
+def _once(left: Sequence[Column], made: Levels) -> None:
+    """Where a name is given whole and in parts, count it once: the parts if both are there, else the whole."""
+    kinds = [column.kind for column in left]
+    if not {"full_name", "given_name", "surname"} <= set(kinds):
+        return
+    whole, given, family = kinds.index("full_name"), kinds.index("given_name"), kinds.index("surname")
+    parts = (made[:, given] >= 0) & ((made[:, family] >= 0) | (made[:, given] == SWAPPED))
+    only_whole = ~parts & (made[:, whole] >= 0)
+    made[parts, whole] = -1
+    made[only_whole, given] = -1
+    made[only_whole, family] = -1
 
 
 def _levels_of_column(one: Column, other: Column, rows: NDArray[np.int64], others: NDArray[np.int64]) -> Levels:
