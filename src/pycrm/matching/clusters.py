@@ -55,7 +55,14 @@ class Clustering:
 
 
 def cluster(
-    n: int, rows: Rows, others: Rows, weight: Floats, *, score: Score, constraints: Constraints, bound: int | None = None
+    n: int,
+    rows: Rows,
+    others: Rows,
+    weight: Floats,
+    *,
+    score: Score,
+    constraints: Constraints,
+    bound: int | None = None,
 ) -> Clustering:
     """Return the clusters of `n` records joined by pairs whose weight is above 0.
 
@@ -197,7 +204,8 @@ class _Forbidden:
         if self._apart and any(not self._apart[row].isdisjoint(many) for row in few if row in self._apart):
             return True
         return any(
-            len({int(codes[row]) for row in (*first, *second) if codes[row] >= 0}) > most for codes, most in self._limits
+            len({int(codes[row]) for row in (*first, *second) if codes[row] >= 0}) > most
+            for codes, most in self._limits
         )
 
 

@@ -103,7 +103,7 @@ class Weigher:
             if not len(self.adjustments[number]):
                 continue
             equal = np.flatnonzero(levels[:, number] == len(self.weights[number]) - 2)
-            adjusted = self._adjusted(number, column, right[number], rows[equal], others[equal])
+            adjusted = self.adjusted(number, column, right[number], rows[equal], others[equal])
             (shared if column.kind in _SHARED else by_chance)[equal] += adjusted
         return self.model.prior_weight + by_chance + np.minimum(fields + shared, alike)
 
@@ -144,7 +144,10 @@ class Weigher:
             least[there] = np.minimum(least[there], total)
         return fields, least
 
-    def _adjusted(self, number: int, column: Column, other: Column, rows: Rows, others: Rows) -> Floats:
+    def adjusted(self, number: int, column: Column, other: Column, rows: Rows, others: Rows) -> Floats:
+        """Return what equality on their keys adds to pairs that are equal on a field."""
+        if not len(self.adjustments[number]):
+            return np.zeros(len(rows))
         table = self.adjustments[number]
         if column.codes.ndim == 1 and other.codes.ndim == 1:
             return np.asarray(table[column.codes[rows]])
@@ -227,8 +230,12 @@ def learn(
 
 
 def _model(
-    records: Records, rules: tuple[BlockRule, ...], m: Sequence[Floats], u: Sequence[Floats],
-    listed: Mapping[str, tuple[Mapping[str, float], float]], sessions: Sequence[Session],
+    records: Records,
+    rules: tuple[BlockRule, ...],
+    m: Sequence[Floats],
+    u: Sequence[Floats],
+    listed: Mapping[str, tuple[Mapping[str, float], float]],
+    sessions: Sequence[Session],
 ) -> FellegiSunter:
     columns = records.columns
     names = [column.name for column in columns]

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 from attrs import field, frozen
 from numpy.typing import NDArray
+from pandas.errors import InvalidIndexError
 
 from pycrm import normalise
 from pycrm.errors import InvalidDataError, InvalidValueError
@@ -141,9 +142,10 @@ class Column:
         """The code of the first value of each record."""
         return self.codes if self.codes.ndim == 1 else self.codes[:, 0]
 
-    def take(self, rows: NDArray[np.int64]) -> Column:
-        """Return the column of some records."""
-        return Column(self.name, self.kind, self.codes[rows], self.vocabulary)
+    def shown(self, row: int) -> str | None:
+        """Return the keys of one record as text."""
+        codes = [code for code in np.atleast_1d(self.codes[row]).tolist() if code >= 0]
+        return "; ".join(str(self.vocabulary.keys[code]) for code in codes) or None
 
 
 @frozen(eq=False)
@@ -153,9 +155,21 @@ class Records:
     ids: NDArray[Any]
     columns: tuple[Column, ...]
     like: Any = field(repr=False)
+    order: NDArray[np.int64] = field(repr=False)
+    """The row of the table that each record was."""
+    _places: list[pd.Index[Any]] = field(factory=list, repr=False)
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    def row_of(self, id: Any, argument: str) -> int:
+        """Return the row of an id; `argument` is who asked, for the error."""
+        if not self._places:
+            self._places.append(pd.Index(self.ids, dtype=self.ids.dtype))
+        try:
+            return int(self._places[0].get_loc(id))  # type: ignore[arg-type]  # ids are unique: one place
+        except (KeyError, TypeError, InvalidIndexError):
+            raise InvalidValueError(argument, id, "there is no record of this id") from None
 
 
 def read_records(frame: Frame, id: str, fields: Mapping[str, str]) -> Records:
@@ -180,7 +194,7 @@ def read_records(frame: Frame, id: str, fields: Mapping[str, str]) -> Records:
     _check_ids(ids, id)
     order = canonical_order(ids)
     columns = tuple(_read(table, name, kind, order) for name, kind in fields.items())
-    return Records(ids[order], columns, table.to_native() if hasattr(table, "to_native") else frame)
+    return Records(ids[order], columns, table.to_native(), order)
 
 
 def canonical_order(ids: NDArray[Any]) -> NDArray[np.int64]:

@@ -15,11 +15,11 @@ from pycrm.normalise import NOBODY_DATES, NOBODY_DOMAINS, NOBODY_LOCALS, STREET_
 
 __all__ = ["keys_of"]
 
-_PLAIN_EMAIL = re.compile(
-    r"[a-z0-9._-]{1,64}@(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9]{2,24}"
-)
+_PLAIN_EMAIL = re.compile(r"[a-z0-9._-]{1,64}@(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9]{2,24}")
 _PLAIN_DATE = re.compile(r"(?:19|20)[0-9]{2}(-?)(?:0[1-9]|1[0-2])\1(?:0[1-9]|1[0-9]|2[0-8])")
-_PUNCTUATION = str.maketrans({chr(c): " " for c in range(128) if not chr(c).isalnum() and chr(c) not in "\n'`"} | {"'": "", "`": ""})
+_PUNCTUATION = str.maketrans(
+    {chr(c): " " for c in range(128) if not chr(c).isalnum() and chr(c) not in "\n'`"} | {"'": "", "`": ""}
+)
 _DIALLED = str.maketrans("", "", " -.()/+")
 _NO_DIGIT = re.compile(r"[^0-9]+")
 _EXTENSION = re.compile(r"(?i)\s*(?:ext\.?|x|#)\s*\d+\s*$")
@@ -86,7 +86,6 @@ _KEYS: dict[str, Callable[[str], str | None]] = {
 }
 
 
-
 def keys_of(kind: str, values: Sequence[str]) -> list[str | None]:
     """Return the match key of each of many distinct values; None where there is none, or a placeholder.
 
@@ -111,7 +110,8 @@ def keys_of(kind: str, values: Sequence[str]) -> list[str | None]:
 def _dates(values: Sequence[str]) -> list[str | None]:
     plain = _PLAIN_DATE.fullmatch
     return [
-        text.replace("-", "") if plain(text) and text not in NOBODY_DATES and "-" in text else _date(text) for text in values
+        text.replace("-", "") if plain(text) and text not in NOBODY_DATES and "-" in text else _date(text)
+        for text in values
     ]
 
 
