@@ -64,17 +64,15 @@ class Parts:
         return self._made[part]
 
     @staticmethod
+    def cut(kind: str, piece: str) -> Callable[[str], str]:
+        """Return what cuts a piece from a key."""
+        return _PIECES[kind][piece]
+
+    @staticmethod
     def pieces(column: Column, piece: str) -> list[str]:
         """Return the piece of each key of a column."""
-        cut = _PIECES[column.kind][piece]
+        cut = Parts.cut(column.kind, piece)
         return [cut(key) for key in column.vocabulary.keys.tolist()]
-
-    def of_key(self, part: str, key: str) -> str:
-        """Return the piece that `part` cuts from a key of its column."""
-        if part in self._columns:
-            return key
-        name, _, piece = part.partition("/")
-        return _PIECES[self._columns[name].kind][piece](key)
 
     def column_of(self, part: str) -> str:
         """Return the column that `part` belongs to."""

@@ -152,7 +152,7 @@ def _similarity(
 ) -> NDArray[np.float32]:
     """Score pairs of keys: few in a loop, many pair by pair, and a full grid as a matrix, which is ten times cheaper a pair."""
     if len(a) < 24:
-        return np.array([scorer(left.keys[x], right.keys[y]) for x, y in zip(a, b, strict=True)], dtype=np.float32)
+        return np.array([scorer(x, y) for x, y in zip(left.keys[a].tolist(), right.keys[b].tolist(), strict=True)], np.float32)
     if len(a) > 1_000 and (across := _row_length(a, b)):
         grid = process.cdist(
             left.keys[a[::across]].tolist(), right.keys[b[:across]].tolist(), scorer=scorer, dtype=np.float32

@@ -21,7 +21,7 @@ from pycrm.errors import InvalidDataError, InvalidValueError
 from pycrm.matching.keys import keys_of
 from pycrm.table import Frame, column, eager
 
-__all__ = ["Column", "Kind", "Records", "Vocabulary", "read_records"]
+__all__ = ["Column", "Kind", "Records", "Stacked", "Vocabulary", "canonical_order", "read_cells", "read_records"]
 
 Kind: TypeAlias = Literal[
     "given_name",
@@ -61,6 +61,15 @@ class Vocabulary:
             found = self._features[name] = _FEATURES[name](self.keys.tolist(), self.kind)
         return found
 
+    def warm(self) -> None:
+        """Make the features that comparing these keys will ask for."""
+        for name in _USED.get(self.kind, ()):
+            self.feature(name)
+
+    def stacked(self, fresh: list[str]) -> Stacked:
+        """Return these keys followed by `fresh` ones, without copying."""
+        return Stacked(self, Vocabulary.of(self.kind, fresh))
+
     def frequencies(self, listed: Mapping[str, float], rare: float) -> NDArray[np.float64]:
         """Return the frequency of each key: the listed one, or `rare`."""
         held = self._features.get("listed")
@@ -76,6 +85,44 @@ class Vocabulary:
         held = np.empty(len(keys), dtype=object)
         held[:] = keys
         return cls(kind, held)
+
+
+class Stacked:
+    """A vocabulary followed by a few more keys; looks like one where codes are looked up."""
+
+    def __init__(self, base: Vocabulary, extra: Vocabulary) -> None:
+        self.kind = base.kind
+        self._base, self._extra = base, extra
+        self.keys = _Rows(base.keys, extra.keys)
+
+    def __len__(self) -> int:
+        return len(self._base) + len(self._extra)
+
+    def feature(self, name: str) -> _Rows:
+        """Return one value a key."""
+        return _Rows(self._base.feature(name), self._extra.feature(name))
+
+    def fresh(self) -> list[str]:
+        """Return the keys beyond those of the base."""
+        return list(self._extra.keys.tolist())
+
+
+class _Rows:
+    """Two arrays one after the other, to be indexed by an array."""
+
+    def __init__(self, base: NDArray[Any], extra: NDArray[Any]) -> None:
+        self._base, self._extra, self._n = base, extra, len(base)
+
+    def __getitem__(self, places: NDArray[Any]) -> NDArray[Any]:
+        beyond = places >= self._n
+        if not beyond.any():
+            return np.asarray(self._base[places])
+        if beyond.all():
+            return np.asarray(self._extra[places - self._n])
+        made = np.empty((len(places), *self._base.shape[1:]), dtype=self._base.dtype)
+        made[~beyond] = self._base[places[~beyond]]
+        made[beyond] = self._extra[places[beyond] - self._n]
+        return made
 
 
 def _hashes(texts: Iterable[str]) -> NDArray[np.int64]:
@@ -128,6 +175,17 @@ _FEATURES: dict[str, Callable[[list[str], str], NDArray[Any]]] = {
 }
 
 
+_USED = {
+    "given_name": ("tokens", "words", "short", "initial"),
+    "surname": ("tokens", "words"),
+    "full_name": ("tokens", "words"),
+    "date": ("digits",),
+    "email": ("short",),
+    "postcode": ("short",),
+    "number": ("values",),
+}
+
+
 @frozen(eq=False)
 class Column:
     """One field of all records: codes into a vocabulary, -1 where missing; two-dimensional where cells hold several values."""
@@ -135,7 +193,8 @@ class Column:
     name: str
     kind: str
     codes: NDArray[np.int32]
-    vocabulary: Vocabulary
+    vocabulary: Any
+    """A `Vocabulary`, or a `Stacked` one."""
 
     @property
     def first(self) -> NDArray[np.int32]:
@@ -245,6 +304,14 @@ def _read(table: Any, name: str, kind: str, order: NDArray[np.int64]) -> Column:
     return Column(name, kind, full[recoded], Vocabulary.of(kind, keys))
 
 
+def read_cells(cells: Sequence[Any], name: str, kind: str) -> Column:
+    """Return the column of a few records, in their order."""
+    values = np.empty(len(cells), dtype=object)
+    for row, cell in enumerate(cells):
+        values[row] = cell
+    return _read_several(values, name, kind, np.arange(len(cells)))
+
+
 def _read_several(values: NDArray[np.object_], name: str, kind: str, order: NDArray[np.int64]) -> Column:
     cells = [_cell(values[row], name, row, kind) for row in order.tolist()]
     width = max(map(len, cells), default=1) or 1
@@ -276,6 +343,9 @@ def _cell(value: Any, name: str, row: int, kind: str) -> list[str]:
 
 def _coded(kind: str, texts: list[str]) -> tuple[NDArray[np.int64], list[str]]:
     keys = keys_of(kind, texts)
+    if len(keys) < 32:
+        known: dict[str, int] = {}
+        return np.array([-1 if key is None else known.setdefault(key, len(known)) for key in keys], dtype=np.int64), list(known)
     codes, uniques = (
         pd.factorize(np.array(keys, dtype=object)) if keys else (np.empty(0, np.int64), np.empty(0, object))
     )

@@ -15,7 +15,7 @@ from pycrm.matching.blocking import CappedBlocks, candidate_pairs, choose_rules
 from pycrm.matching.clusters import Clustering, Constraints, cluster
 from pycrm.matching.comparison import LEVELS, levels_of_columns
 from pycrm.matching.engine import Weigher, learn, probabilities
-from pycrm.matching.fields import Records, read_records
+from pycrm.matching.fields import Column, Records, read_records
 from pycrm.matching.model import FellegiSunter
 from pycrm.matching.stable import keep_ids
 from pycrm.table import Frame, build, column
@@ -86,7 +86,8 @@ class Resolution:
     aliases: Mapping[Any, Any] = field(factory=dict, repr=False)
     """Cluster ids of the previous run that have gone, each with the one its records are in now."""
     rules: tuple[tuple[str, ...], ...] = ()
-    _scorer: _Scorer = field(kw_only=True, repr=False)
+    scorer: Scorer = field(kw_only=True, repr=False)
+    """The weight of any pairs of rows."""
 
     @property
     def clusters(self) -> Any:
@@ -117,10 +118,10 @@ class Resolution:
             If there is no record of such an id.
         """
         a, b = self.records.row_of(left, "left"), self.records.row_of(right, "right")
-        return self._scorer.explain(a, b, left, right)
+        return self.scorer.explain(a, b, left, right)
 
 
-class _Scorer:
+class Scorer:
     """The weight of any pairs of one table: its model, and its deterministic rules."""
 
     def __init__(self, records: Records, model: FellegiSunter | None, rules: tuple[tuple[str, ...], ...]) -> None:
@@ -133,14 +134,18 @@ class _Scorer:
     def __call__(self, rows: Rows, others: Rows) -> Floats:
         return self.of_levels(levels_of_columns(self.records.columns, self.records.columns, rows, others), rows, others)
 
-    def of_levels(self, levels: NDArray[np.int8], rows: Rows, others: Rows) -> Floats:
+    def of_levels(
+        self, levels: NDArray[np.int8], rows: Rows, others: Rows, right: Sequence[Column] | None = None
+    ) -> Floats:
+        """Return the weight of pairs whose levels are known; `right` are the columns of `others`, where another table's."""
         by_rule = self.by_rule(levels)
         if self.weigher is None:
             return np.where(by_rule, BY_RULE, 1e-3)
-        weight = self.weigher.weigh(levels, self.records.columns, rows, others)
+        weight = self.weigher.weigh(levels, self.records.columns, rows, others, right)
         return np.where(by_rule, np.maximum(weight, BY_RULE), weight) if self.rules else weight
 
     def by_rule(self, levels: NDArray[np.int8]) -> NDArray[np.bool_]:
+        """Return which pairs a deterministic rule joins."""
         found = np.zeros(len(levels), dtype=bool)
         for rule in self.rules:
             agreed = np.ones(len(levels), dtype=bool)
@@ -150,6 +155,7 @@ class _Scorer:
         return found
 
     def explain(self, a: int, b: int, left: Any, right: Any) -> Explanation:
+        """Return the parts of the weight of one pair."""
         rows, others = np.array([a], dtype=np.int64), np.array([b], dtype=np.int64)
         columns = self.records.columns
         levels = levels_of_columns(columns, columns, rows, others)
@@ -298,7 +304,7 @@ def resolve(
         judged = None if labels is None else _judged(records, labels)
         model = learn(records, blocks, rows, others, levels, sample=sample, labelled=judged)
     said("weigh")
-    scorer = _Scorer(records, None if rules_only else model, exact)
+    scorer = Scorer(records, None if rules_only else model, exact)
     weight = scorer.of_levels(levels, rows, others)
     kept = np.flatnonzero(weight > np.log2(FAINT)) if not rules_only else np.flatnonzero(weight > 1.0)
     rows, others, weight = rows[kept], others[kept], weight[kept]
@@ -313,11 +319,11 @@ def resolve(
         len(records), rows, others, weight - bar,
         score=lambda a, b: scorer(a, b) - bar, constraints=constraints, bound=max_cluster_size,
     )  # fmt: skip
-    return _named(records, rows, others, weight, made, scorer, threshold, capped, exact, previous)
+    return named(records, rows, others, weight, made, scorer, threshold, capped, exact, previous)
 
 
-def _named(
-    records: Records, rows: Rows, others: Rows, weight: Floats, made: Clustering, scorer: _Scorer, threshold: float,
+def named(
+    records: Records, rows: Rows, others: Rows, weight: Floats, made: Clustering, scorer: Scorer, threshold: float,
     capped: tuple[CappedBlocks, ...], exact: tuple[tuple[str, ...], ...], previous: Frame | None,
 ) -> Resolution:  # fmt: skip
     labels: NDArray[Any] = records.ids[made.labels] if len(records) else records.ids
