@@ -155,7 +155,7 @@ class MatchIndex:
         order = np.lexsort((rows, -weight))[:limit]
         ids, labels = self.resolution.records.ids, self.resolution.labels
         return tuple(
-            Match(ids[rows[place]], labels[rows[place]], float(weight[place]), float(probability[place]))
+            Match(_plain(ids[rows[place]]), _plain(labels[rows[place]]), float(weight[place]), float(probability[place]))
             for place in order.tolist()
             if probability[place] > bar
         )
@@ -293,6 +293,10 @@ class MatchIndex:
             return np.empty(0)
         levels = levels_of_columns(self._columns, new, base, new_rows)
         return self._scorer.of_levels(levels, base, new_rows, new)
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def _merged(held: Column, extra: Column) -> Column:

@@ -311,8 +311,8 @@ def resolve(
     said("cluster")
     bar = float(np.log2(threshold / (1.0 - threshold)))
     constraints = Constraints(
-        _pairs_of_rows(records, always, "always"),
-        _pairs_of_rows(records, never, "never"),
+        rows_of_pairs(records, always, "always"),
+        rows_of_pairs(records, never, "never"),
         _limits(records, limits or {}),
     )
     made = cluster(
@@ -326,6 +326,7 @@ def named(
     records: Records, rows: Rows, others: Rows, weight: Floats, made: Clustering, scorer: Scorer, threshold: float,
     capped: tuple[CappedBlocks, ...], exact: tuple[tuple[str, ...], ...], previous: Frame | None,
 ) -> Resolution:  # fmt: skip
+    """Return the resolution of clusters that were made, under the ids of an earlier run where there is one."""
     labels: NDArray[Any] = records.ids[made.labels] if len(records) else records.ids
     found = Resolution(
         scorer.model, threshold, capped, made.bound, made.doubtful, records, rows, others, weight, labels, {}, exact,
@@ -349,7 +350,8 @@ def _checked_rules(rules: Sequence[Sequence[str]], fields: Mapping[str, str]) ->
     return tuple(made)
 
 
-def _pairs_of_rows(records: Records, pairs: Pairs, argument: str) -> tuple[Rows, Rows]:
+def rows_of_pairs(records: Records, pairs: Pairs, argument: str) -> tuple[Rows, Rows]:
+    """Return pairs of ids as rows; `argument` is who asked, for the error."""
     given = list(pairs)
     for pair in given:
         if not (isinstance(pair, tuple | list) and len(pair) == 2):
