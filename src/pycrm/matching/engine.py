@@ -316,7 +316,7 @@ def _held(codes: NDArray[np.int32]) -> NDArray[np.int64]:
 
 
 def _u_of(count: Floats, seen: Floats) -> Floats:
-    """U of each level: equality in closed form, the others by their share among sampled pairs that differ."""
+    """u of each level: equality in closed form, the others by their share among sampled pairs that differ."""
     total = count.sum()
     equal = float((count * (count - 1)).sum() / max(total * (total - 1), 1.0))
     equal = min(max(equal, _SMALLEST), 0.98)
@@ -325,7 +325,7 @@ def _u_of(count: Floats, seen: Floats) -> Floats:
 
 
 def _without_matches(count: Floats, u: Floats, found: Floats) -> Floats:
-    """U with the pairs believed to be matches taken out of the numbers of all pairs."""
+    """u with the pairs believed to be matches taken out of the numbers of all pairs."""
     total = count.sum()
     pairs = max(total * (total - 1) / 2.0, 1.0)
     left = np.maximum(u * pairs - found, np.maximum(0.05 * u * pairs, 0.5))

@@ -32,8 +32,6 @@ if TYPE_CHECKING:
         FrequencyCap,
         QuietHours,
         Suppression,
-        objections,
-        purposes_above,
     )
     from pycrm.model.custom import (
         NO_FIELDS,
@@ -107,7 +105,6 @@ if TYPE_CHECKING:
         CURRENCIES,
         Money,
         MoneyAt,
-        currency_code,
         total,
     )
     from pycrm.model.offer import (
@@ -146,11 +143,6 @@ if TYPE_CHECKING:
         Reverse,
         RuleTotal,
         StatementLine,
-        apply,
-        post,
-        replay,
-        statement,
-        transfer,
     )
     from pycrm.model.predicate import (
         AllOf,
@@ -284,10 +276,8 @@ _HOME = {
     "age_on": "pycrm.model.facts",
     "all_of": "pycrm.model.predicate",
     "any_of": "pycrm.model.predicate",
-    "apply": "pycrm.model.points",
     "channel_code": "pycrm.model.contact",
     "count_outcomes": "pycrm.model.import_run",
-    "currency_code": "pycrm.model.money",
     "evaluate": "pycrm.model.predicate",
     "facts_of": "pycrm.model.facts",
     "identities": "pycrm.model.source",
@@ -295,14 +285,8 @@ _HOME = {
     "may_contact": "pycrm.model.consent",
     "merge_consents": "pycrm.model.consent",
     "new_id": "pycrm.model.entity",
-    "objections": "pycrm.model.contact_policy",
-    "post": "pycrm.model.points",
-    "purposes_above": "pycrm.model.contact_policy",
-    "replay": "pycrm.model.points",
     "stage_of": "pycrm.model.lifecycle",
-    "statement": "pycrm.model.points",
     "total": "pycrm.model.money",
-    "transfer": "pycrm.model.points",
     "where": "pycrm.model.predicate",
 }
 
@@ -414,10 +398,8 @@ __all__ = [
     "age_on",
     "all_of",
     "any_of",
-    "apply",
     "channel_code",
     "count_outcomes",
-    "currency_code",
     "evaluate",
     "facts_of",
     "identities",
@@ -425,14 +407,8 @@ __all__ = [
     "may_contact",
     "merge_consents",
     "new_id",
-    "objections",
-    "post",
-    "purposes_above",
-    "replay",
     "stage_of",
-    "statement",
     "total",
-    "transfer",
     "where",
 ]
 
