@@ -504,7 +504,6 @@ import_runs = st.builds(
     ),
 )
 
-<<<<<<< HEAD
 caps = st.builds(FrequencyCap, st.integers(0, 9), st.sampled_from(CapPeriod), maybe(channels))
 contact_policies = st.builds(
     ContactPolicy,
@@ -524,7 +523,8 @@ suppressions = st.builds(
     maybe(st.timedeltas(timedelta(seconds=1), timedelta(days=9))),
     days,
     **_entity(address=text(), channel=maybe(channels), reason=codes),
-=======
+)
+
 arms = st.builds(
     ExperimentArm,
     code=codes,
@@ -628,7 +628,6 @@ decisions = st.builds(
         note=text(),
         next_experiment_id=maybe(ids),
     ),
->>>>>>> fe811dc (workflows: measure says what an action did as of a date, keeps the answer with its rows, and spends the next budget by it)
 )
 
 points_entries = st.builds(
