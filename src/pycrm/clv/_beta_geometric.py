@@ -77,13 +77,13 @@ def discounted(rate: float, horizon: Floats, *parameters: Floats) -> Floats:
 
     def inner(p: Floats, _: Floats) -> Floats:
         scale = alpha / ((r + 1.0) * p)
-        end = np.broadcast_to(horizon, p.shape)
+        end = np.broadcast_to(horizon, np.broadcast_shapes(np.shape(horizon), p.shape))
         if rate > 0.0:
             scale = np.minimum(scale, 1.0 / rate)
             end = np.minimum(end, 45.0 / rate)
         # In logs of 1 + t / scale both the power and the exponential are smooth.
         width = np.log1p(end / scale)
-        made = np.zeros_like(p)
+        made = np.zeros(end.shape)
         for u, w in zip(node, share, strict=True):
             grown = np.expm1(width * u) * scale
             made += w * np.exp(width * u - rate * grown - (r + 1.0) * np.log1p(p * grown / alpha))

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Mapping
 
 import attrs
 import numpy as np
@@ -91,10 +90,9 @@ def _slopes(r: float, s: float, z: float) -> Floats:
     return np.array(made)
 
 
-def fit_correlated(
-    plain: Optimum, rows: Rows, effects: Effects, covariates: Mapping[str, Floats], penalty: float
-) -> tuple[Optimum, float]:
+def fit_correlated(plain: Optimum, rows: Rows, effects: Effects, penalty: float) -> tuple[Optimum, float]:
     """Return the search with a free correlation, begun at the `plain` one, and the correlation found."""
+    covariates = dict(zip(effects.columns, rows.columns[3:], strict=True))
     history = (rows.columns[0], rows.columns[1], rows.columns[2])
     index = np.unique(history[0], return_inverse=True)
 

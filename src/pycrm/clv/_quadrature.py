@@ -43,7 +43,7 @@ def tanh_sinh(count: int) -> tuple[Floats, Floats, Floats]:
 def beta_nodes(a: Floats, b: Floats, count: int = 97) -> tuple[Floats, Floats, Floats]:
     """Return nodes p, their complements and weights for means over Beta(a, b), each of shape (count, ...).
 
-    The logit of p is a hyperbolic sine around its mode, so tails of any weight are reached in few nodes.
+    The logit of p is a hyperbolic sine around the bulk, so tails of any weight are reached in few nodes.
 
     Examples
     --------
@@ -52,14 +52,16 @@ def beta_nodes(a: Floats, b: Floats, count: int = 97) -> tuple[Floats, Floats, F
     True
     """
     a, b = np.broadcast_arrays(np.asarray(a, dtype=float), np.asarray(b, dtype=float))
-    # The trapezoid needs steps well below the width of the peak, and of the bend of the logistic, which is about one.
-    spread = np.sqrt(1.0 / a + 1.0 / b)
+    # The trapezoid needs steps well below the width of the peak, and of the bend of the logistic, which is about one; and its
+    # centre where the density falls, which for a shape below 1 is not its mode.
+    blunt_a, blunt_b = np.maximum(a, 1.0), np.maximum(b, 1.0)
+    spread = np.sqrt(1.0 / blunt_a + 1.0 / blunt_b)
     width = np.minimum(1.0, spread)
     left = np.arcsinh((42.0 / a + 10.0 * spread) / width)
     right = np.arcsinh((42.0 / b + 10.0 * spread) / width)
     fraction = np.linspace(0.0, 1.0, count).reshape((count,) + (1,) * a.ndim)
     y = -left + fraction * (left + right)
-    logit = np.log(a / b) + width * np.sinh(y)
+    logit = np.log(blunt_a / blunt_b) + width * np.sinh(y)
     p = 1.0 / (1.0 + np.exp(-np.clip(logit, -700.0, 700.0)))
     q = 1.0 / (1.0 + np.exp(np.clip(logit, -700.0, 700.0)))
     log_p = -np.logaddexp(0.0, -logit)

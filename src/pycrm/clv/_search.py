@@ -19,7 +19,7 @@ from scipy.optimize import Bounds, minimize
 from pycrm.errors import BoundaryWarning, ConvergenceWarning, InvalidValueError
 from pycrm.fit import Fit, Scale
 
-__all__ = ["Likelihood", "Optimum", "Rows", "compress", "finished", "maximise", "total"]
+__all__ = ["Likelihood", "Optimum", "Rows", "compress", "finished", "maximise", "sample", "total"]
 
 M = TypeVar("M")
 
@@ -131,6 +131,23 @@ def _sorted(key: NDArray[np.int64], tables: Sequence[Floats]) -> Rows:
     return Rows(tuple(reversed(parts)), totals)
 
 
+def sample(rows: Rows, size: int = 4096) -> Rows:
+    """Return some of `rows` that stand for all: the heaviest, and of the others each so-and-so-manieth, weighing more.
+
+    A search begins among them, for the way to the optimum needs no more; its last steps are made with all rows.
+    """
+    if rows.size <= 3 * size:
+        return rows
+    order = np.argsort(rows.weight, kind="stable")
+    heavy, light = order[-size:], np.sort(order[:-size])
+    step = light.size // size
+    chosen = light[step // 2 :: step]
+    kept = np.concatenate([heavy, chosen])
+    weight = rows.weight[kept].copy()
+    weight[size:] *= rows.weight[light].sum() / max(float(rows.weight[chosen].sum()), 1e-300)
+    return Rows(tuple(column[kept] for column in rows.columns), weight)
+
+
 def total(weight: Floats, values: Floats) -> float:
     """Return the weighted sum of `values`.
 
@@ -193,22 +210,31 @@ class _Objective:
 
 
 def _newton(
-    objective: _Objective, likelihoods: tuple[Likelihood, Likelihood], theta: Floats, ends: tuple[Floats, Floats]
+    objective: _Objective,
+    likelihoods: tuple[Likelihood, Likelihood, Likelihood],
+    theta: Floats,
+    ends: tuple[Floats, Floats],
 ) -> tuple[Floats, float, Floats, Floats]:
-    """Polish `theta`; return it with the objective, its gradient and its Hessian (by the second likelihood) there."""
-    likelihood, bent_by = likelihoods
+    """Polish `theta` by the first likelihood; return it with the objective, its gradient and, by the third, its Hessian there.
+
+    Directions come from the Hessian of the second, the cheap one, until they no longer serve.
+    """
+    likelihood, cheap, bent_by = likelihoods
     low, high = ends
     value, slope = objective(likelihood, theta)
     curvature: Floats | None = None
-    made_at = theta
+    made_at, made_by = theta, cheap
+    slow = 0
     for _ in range(_ROUNDS):
         free = _free(theta, slope, low, high)
         norm = float(np.max(np.abs(slope[free]), initial=0.0))
         if norm <= TOLERANCE * 1e-3:
             break
         if curvature is None or float(np.max(np.abs(theta - made_at))) > 1e-3:
-            curvature, made_at = objective.hessian(bent_by, theta), theta
+            curvature, made_at = objective.hessian(made_by, theta), theta
         matrix = curvature[np.ix_(free, free)]
+        if not np.all(np.isfinite(matrix)):
+            break
         roots, vectors = np.linalg.eigh(matrix)
         bent = np.maximum(np.abs(roots), 1e-12 * max(float(np.max(np.abs(roots))), 1e-300))
         direction = np.zeros_like(theta)
@@ -221,9 +247,15 @@ def _newton(
             if new_value < value - 1e-14 * abs(value) or (new_value <= value + 1e-14 * abs(value) and new_norm < norm):
                 break
         else:
-            break
+            if made_by is bent_by:
+                break
+            made_by, curvature = bent_by, None
+            continue
         theta, value, slope = tried, new_value, new_slope
-    if curvature is None or float(np.max(np.abs(theta - made_at))) > 1e-4:
+        slow += new_norm > 0.3 * norm
+        if slow > 2 and made_by is not bent_by:
+            made_by, curvature = bent_by, None
+    if curvature is None or made_by is not bent_by or float(np.max(np.abs(theta - made_at))) > 1e-4:
         curvature = objective.hessian(bent_by, theta)
     return theta, value, slope, curvature
 
@@ -306,7 +338,8 @@ def maximise(
         bounds=Bounds(low, high),
         options={"gtol": 1e-6, "ftol": 1e-14, "maxiter": 500, "maxcor": 10},
     )
-    polished = (likelihood, curvature if curvature is not None else likelihood)
+    exact = curvature if curvature is not None else likelihood
+    polished = (likelihood, rough if search is not None else exact, exact)
     theta, _, slope, bend = _newton(objective, polished, np.clip(found.x, low, high), (low, high))
     free = _free(theta, slope, low, high)
     norm = float(np.max(np.abs(slope[free]), initial=0.0))

@@ -16,7 +16,7 @@ from pycrm.clv import _beta_geometric as process
 from pycrm.clv._beta_geometric import on_distinct
 from pycrm.clv._effects import Effects, factor, no_effects
 from pycrm.clv._history import Floats, checked, lengths, positive, read
-from pycrm.clv._search import compress, finished, maximise, total
+from pycrm.clv._search import Rows, compress, finished, maximise, sample, total
 from pycrm.clv.units import Per, Unit, continuous_rate
 from pycrm.errors import NotEstimableError
 from pycrm.fit import Fit
@@ -95,8 +95,8 @@ class ModifiedBetaGeoNBD:
     """
 
     r: float = field(validator=positive)
-    alpha: float = field(validator=positive, eq=attrs.cmp_using(eq=np.array_equal))
-    a: float = field(validator=positive, eq=attrs.cmp_using(eq=np.array_equal))
+    alpha: float = field(validator=positive, eq=attrs.cmp_using(eq=np.array_equal), hash=False)
+    a: float = field(validator=positive, eq=attrs.cmp_using(eq=np.array_equal), hash=False)
     b: float = field(validator=positive)
     unit: Unit | None = None
     purchase_effects: Mapping[str, float] = field(factory=dict, hash=False)
@@ -154,27 +154,40 @@ class ModifiedBetaGeoNBD:
         effects = Effects.of(purchase_covariates, dropout_covariates, equal=equal_effects)
         data = read(summary, effects.columns, unit)
         rows = compress([data.frequency, data.recency, data.age, *data.covariates.values()], data.weight)
-        history = (rows.columns[0], rows.columns[1], rows.columns[2])
-        index = np.unique(history[0], return_inverse=True)
-        covariates = dict(zip(effects.columns, rows.columns[3:], strict=True))
         weight = float(rows.weight.sum())
 
-        def likelihood(values: Floats) -> tuple[float, Floats]:
-            r, alpha, a, b = values[:4]
-            up, out = effects.logs(values[4:], covariates)
-            value, (in_r, in_alpha, in_a, in_b) = _terms((r, alpha * np.exp(-up), a * np.exp(out), b), history, index)
-            slope = [
-                total(rows.weight, in_r),
-                total(rows.weight, in_alpha) / alpha,
-                total(rows.weight, in_a) / a,
-                total(rows.weight, in_b),
-                *effects.slopes(rows.weight, -in_alpha, in_a, covariates),
-            ]
-            return total(rows.weight, value), np.array(slope)
+        def likelihood(rows: Rows) -> Callable[[Floats], tuple[float, Floats]]:
+            covariates = dict(zip(effects.columns, rows.columns[3:], strict=True))
+            history = (rows.columns[0], rows.columns[1], rows.columns[2])
+            index = np.unique(history[0], return_inverse=True)
 
-        begin = max(total(rows.weight, history[2]) / weight / 4.0, 1e-6)
-        start = {"r": 1.0, "alpha": begin, "a": 1.0, "b": 2.0, **dict.fromkeys(effects.names, 0.0)}
-        optimum = maximise(likelihood, start, weight=weight, scales=effects.scales, penalty=penalty, model="MBG/NBD")
+            def of(values: Floats) -> tuple[float, Floats]:
+                r, alpha, a, b = values[:4]
+                up, out = effects.logs(values[4:], covariates)
+                value, slopes = _terms((r, alpha * np.exp(-up), a * np.exp(out), b), history, index)
+                in_r, in_alpha, in_a, in_b = slopes
+                slope = [
+                    total(rows.weight, in_r),
+                    total(rows.weight, in_alpha) / alpha,
+                    total(rows.weight, in_a) / a,
+                    total(rows.weight, in_b),
+                    *effects.slopes(rows.weight, -in_alpha, in_a, covariates),
+                ]
+                return total(rows.weight, value), np.array(slope)
+
+            return of
+
+        begin = max(total(rows.weight, rows.columns[2]) / weight / 4.0, 1e-6)
+        some = sample(rows)
+        optimum = maximise(
+            likelihood(rows),
+            {"r": 1.0, "alpha": begin, "a": 1.0, "b": 2.0, **dict.fromkeys(effects.names, 0.0)},
+            search=likelihood(some) if some is not rows else None,
+            weight=weight,
+            scales=effects.scales,
+            penalty=penalty,
+            model="MBG/NBD",
+        )
         purchase, dropout = effects.split(optimum.estimates[4:])
         r, alpha, a, b = (float(value) for value in optimum.estimates[:4])
         model = cls(r=r, alpha=alpha, a=a, b=b, unit=data.unit, purchase_effects=purchase, dropout_effects=dropout)

@@ -16,7 +16,7 @@ from pycrm.clv._beta_geometric import on_distinct
 from pycrm.clv._correlation import bounds, draw_rates, fit_correlated, mixture
 from pycrm.clv._effects import Effects, factor, no_effects
 from pycrm.clv._history import Floats, checked, lengths, positive, read
-from pycrm.clv._search import Optimum, Rows, compress, finished, maximise, total
+from pycrm.clv._search import Optimum, Rows, compress, finished, maximise, sample, total
 from pycrm.clv.units import Per, Unit, continuous_rate
 from pycrm.errors import InvalidValueError, NotEstimableError
 from pycrm.fit import Fit
@@ -86,9 +86,9 @@ class ParetoNBD:
     }
 
     r: float = field(validator=positive)
-    alpha: float = field(validator=positive, eq=attrs.cmp_using(eq=np.array_equal))
+    alpha: float = field(validator=positive, eq=attrs.cmp_using(eq=np.array_equal), hash=False)
     s: float = field(validator=positive)
-    beta: float = field(validator=positive, eq=attrs.cmp_using(eq=np.array_equal))
+    beta: float = field(validator=positive, eq=attrs.cmp_using(eq=np.array_equal), hash=False)
     unit: Unit | None = None
     purchase_effects: Mapping[str, float] = field(factory=dict, hash=False)
     dropout_effects: Mapping[str, float] = field(factory=dict, hash=False)
@@ -149,11 +149,10 @@ class ParetoNBD:
         effects = Effects.of(purchase_covariates, dropout_covariates, equal=equal_effects)
         data = read(summary, effects.columns, unit)
         rows = compress([data.frequency, data.recency, data.age, *data.covariates.values()], data.weight)
-        covariates = dict(zip(effects.columns, rows.columns[3:], strict=True))
-        optimum = cls._search(rows, effects, covariates, penalty)
+        optimum = cls._search(rows, effects, penalty)
         correlation = 0.0
         if correlated:
-            optimum, correlation = fit_correlated(optimum, rows, effects, covariates, penalty)
+            optimum, correlation = fit_correlated(optimum, rows, effects, penalty)
         r, alpha, s, beta = (float(value) for value in optimum.estimates[:4])
         purchase, dropout = effects.split(optimum.estimates[4 : 4 + len(effects.names)])
         model = cls(
@@ -169,13 +168,15 @@ class ParetoNBD:
         return finished(model, optimum, float(rows.weight.sum()))
 
     @staticmethod
-    def _search(rows: Rows, effects: Effects, covariates: Mapping[str, Floats], penalty: float) -> Optimum:
-        history = (rows.columns[0], rows.columns[1], rows.columns[2])
-        index = np.unique(history[0], return_inverse=True)
+    def _search(rows: Rows, effects: Effects, penalty: float) -> Optimum:
         weight = float(rows.weight.sum())
 
-        def likelihood(nodes: int) -> Callable[[Floats], tuple[float, Floats]]:
-            def with_nodes(values: Floats) -> tuple[float, Floats]:
+        def likelihood(rows: Rows, nodes: int) -> Callable[[Floats], tuple[float, Floats]]:
+            covariates = dict(zip(effects.columns, rows.columns[3:], strict=True))
+            history = (rows.columns[0], rows.columns[1], rows.columns[2])
+            index = np.unique(history[0], return_inverse=True)
+
+            def of(values: Floats) -> tuple[float, Floats]:
                 r, alpha, s, beta = values[:4]
                 up, out = effects.logs(values[4:], covariates)
                 parameters = (r, alpha * np.exp(-up), s, beta * np.exp(-out))
@@ -191,14 +192,14 @@ class ParetoNBD:
                 ]
                 return total(rows.weight, value), np.array(slope)
 
-            return with_nodes
+            return of
 
-        begin = max(total(rows.weight, history[2]) / weight / 4.0, 1e-6)
+        begin = max(total(rows.weight, rows.columns[2]) / weight / 4.0, 1e-6)
         return maximise(
-            likelihood(_NODES),
+            likelihood(rows, _NODES),
             {"r": 1.0, "alpha": begin, "s": 1.0, "beta": begin, **dict.fromkeys(effects.names, 0.0)},
-            search=likelihood(12),
-            curvature=likelihood(16),
+            search=likelihood(sample(rows), 12),
+            curvature=likelihood(rows, 16),
             weight=weight,
             scales=effects.scales,
             penalty=penalty,
@@ -308,7 +309,8 @@ class ParetoNBD:
         """
         x, t_x, T = checked(frequency, recency, age)
         later = lengths("ahead", ahead)
-        return self._existing(lambda _r, _alpha, s, beta: process.surviving(later, s, beta), x, t_x, T)
+        found = self._existing(lambda _r, _alpha, s, beta: process.surviving(later, s, beta), x, t_x, T)
+        return np.clip(found, 0.0, 1.0)
 
     def expected_purchases(
         self, horizon: ArrayLike, frequency: ArrayLike, recency: ArrayLike, age: ArrayLike
