@@ -14,7 +14,10 @@ SYLLABLES = ["ba", "be", "bi", "bo", "ca", "ce", "co", "da", "de", "di", "do", "
 def words(rng, count, lowest, highest):
     made = {}
     while len(made) < count:
-        made.setdefault("".join(rng.choice(SYLLABLES, rng.integers(lowest, highest + 1))) + rng.choice(["", "n", "r", "s", "z", "l"]))
+        made.setdefault(
+            "".join(rng.choice(SYLLABLES, rng.integers(lowest, highest + 1)))
+            + rng.choice(["", "n", "r", "s", "z", "l"])
+        )
     return np.array(list(made), dtype=object)
 
 
@@ -26,7 +29,10 @@ def zipf(rng, count, size, power=0.9):
 def mistype(rng, text):
     if not isinstance(text, str) or len(text) < 2:
         return text
-    place, letter = int(rng.integers(0, len(text) - 1)), "abcdefghijklmnopqrstuvwxyz0123456789"[int(rng.integers(0, 36))]
+    place, letter = (
+        int(rng.integers(0, len(text) - 1)),
+        "abcdefghijklmnopqrstuvwxyz0123456789"[int(rng.integers(0, 36))],
+    )
     kind = rng.integers(0, 4)
     if kind == 0:
         return text[:place] + letter + text[place + 1 :]
@@ -53,13 +59,21 @@ def people(rows, seed=7, *, missing=0.05):
             "surname": family[f],
             "dob": born.strftime("%Y-%m-%d").astype(object),
             "phone": [f"6{n:08d}" for n in rng.integers(0, 10**8, clean)],
-            "address": [f"{s} {n}" for s, n in zip(streets[zipf(rng, len(streets), clean, 0.5)], rng.integers(1, 200, clean), strict=True)],
+            "address": [
+                f"{s} {n}"
+                for s, n in zip(streets[zipf(rng, len(streets), clean, 0.5)], rng.integers(1, 200, clean), strict=True)
+            ],
             "city": cities[city],
             "postcode": [f"{10000 + c * 37 + n:05d}" for c, n in zip(city, rng.integers(0, 30, clean), strict=True)],
         }
     )
-    domain = np.array(["gmail.com", "hotmail.com", "outlook.es", "yahoo.com", "correo.example"], dtype=object)[zipf(rng, 5, clean)]
-    frame["email"] = [f"{a}.{b}{n}@{d}" for a, b, n, d in zip(frame.given_name, frame.surname, rng.integers(1, 999, clean), domain, strict=True)]
+    domain = np.array(["gmail.com", "hotmail.com", "outlook.es", "yahoo.com", "correo.example"], dtype=object)[
+        zipf(rng, 5, clean)
+    ]
+    frame["email"] = [
+        f"{a}.{b}{n}@{d}"
+        for a, b, n, d in zip(frame.given_name, frame.surname, rng.integers(1, 999, clean), domain, strict=True)
+    ]
     copies = frame.iloc[rng.integers(0, clean, rows - clean)].copy()
     fields = [name for name in frame.columns if name != "person"]
     for name in fields:
@@ -71,7 +85,9 @@ def people(rows, seed=7, *, missing=0.05):
     swapped = rng.random(len(copies)) < 0.03
     copies.loc[swapped, ["given_name", "surname"]] = copies.loc[swapped, ["surname", "given_name"]].to_numpy()
     moved = rng.random(len(copies)) < 0.1
-    copies.loc[moved, ["address", "postcode", "city"]] = frame[["address", "postcode", "city"]].iloc[rng.integers(0, clean, moved.sum())].to_numpy()
+    copies.loc[moved, ["address", "postcode", "city"]] = (
+        frame[["address", "postcode", "city"]].iloc[rng.integers(0, clean, moved.sum())].to_numpy()
+    )
     for name in fields:
         frame.loc[rng.random(clean) < missing, name] = None
     made = pd.concat([frame, copies]).sample(frac=1.0, random_state=seed).reset_index(drop=True)

@@ -117,7 +117,9 @@ def choose_rules(records: Records, *, budget: int | None = None) -> tuple[BlockR
                 alone.append((name,))
                 break
             shared.append(name)
-    together = [pair for pair in combinations(shared, 2) if parts.column_of(pair[0]) != parts.column_of(pair[1])]
+    together: list[BlockRule] = [
+        pair for pair in combinations(shared, 2) if parts.column_of(pair[0]) != parts.column_of(pair[1])
+    ]
     counted = sorted((_count(parts, rule), rule) for rule in together)
     chosen = []
     for pairs, rule in counted:
@@ -200,6 +202,8 @@ def _count(parts: Parts, rule: BlockRule) -> int:
 def _pairs_of_blocks(
     keys: Codes, rows: Codes, records: Records, rule: BlockRule, cap: int
 ) -> tuple[Codes, Codes, CappedBlocks | None]:
+    if not keys.size:
+        return rows, rows, None
     order = np.argsort(keys, kind="stable")
     keys, rows = keys[order], rows[order]
     starts = np.flatnonzero(np.diff(keys, prepend=-1))
@@ -222,7 +226,7 @@ def _pairs_of_blocks(
 
 
 def _content(records: Records) -> Codes:
-    """A number a record that is the same for the same content."""
+    """Return a number a record that is the same for the same content."""
     mixed = np.zeros(len(records), dtype=np.int64)
     for place, column in enumerate(records.columns):
         mixed = mixed * 1_000_003 + column.first * (2 * place + 1)

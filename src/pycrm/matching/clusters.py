@@ -103,7 +103,7 @@ def cluster(
     chosen = np.flatnonzero(doubtful)
     if not chosen.size:
         return Clustering(_first_rows(labels), bound, 0)
-    forbidden = _Forbidden(n, constraints, bound)
+    forbidden = _Forbidden(constraints, bound)
     inside = np.flatnonzero(doubtful[component])
     pieces = _pieces(inside, component[inside])
     within = doubtful[component[one]]
@@ -121,8 +121,8 @@ def cluster(
     certain = np.sort(np.minimum(one[sure], other[sure]) * n + np.maximum(one[sure], other[sure]))
     for batch in _batches(small):
         weights = _weights_within(batch, n, certain, score)
-        for members, weight in zip(batch, weights, strict=True):
-            labels[members] = _agglomerate(members, weight, forbidden)
+        for members, within_piece in zip(batch, weights, strict=True):
+            labels[members] = _agglomerate(members, within_piece, forbidden)
     return Clustering(_first_rows(labels), bound, examined)
 
 
@@ -147,7 +147,7 @@ def _batches(pieces: list[Rows]) -> Iterator[list[Rows]]:
 
 
 def _weights_within(batch: list[Rows], n: int, certain: Rows, score: Score) -> list[Floats]:
-    """The weight of every pair within each piece, in the order of `scipy.spatial.distance.pdist`."""
+    """Return the weight of every pair within each piece, in the order of `scipy.spatial.distance.pdist`."""
     grids = {len(members): np.triu_indices(len(members), 1) for members in batch}
     first = np.concatenate([members[grids[len(members)][0]] for members in batch])
     second = np.concatenate([members[grids[len(members)][1]] for members in batch])
@@ -170,7 +170,7 @@ def _first_rows(labels: Rows) -> Rows:
 
 
 def _bound(n: int, one: Rows, other: Rows, strength: Floats) -> int:
-    """What the records best connected suggest: each is joined to all the others of its person."""
+    """Return what the records best connected suggest: each is joined to all the others of its person."""
     sure = strength > 10.0
     degree = np.bincount(one[sure], minlength=n) + np.bincount(other[sure], minlength=n)
     connected = degree[degree > 0]
@@ -189,7 +189,7 @@ def _kinds_of(component: Rows, codes: NDArray[np.int32], n: int) -> Rows:
 class _Forbidden:
     """Whether two groups of rows may be one."""
 
-    def __init__(self, n: int, constraints: Constraints, bound: int) -> None:
+    def __init__(self, constraints: Constraints, bound: int) -> None:
         self.bound = bound
         self._limits = constraints.limits
         self._apart: dict[int, set[int]] = {}

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from rapidfuzz import fuzz, process
-from rapidfuzz.distance import JaroWinkler, OSA
+from rapidfuzz.distance import OSA, JaroWinkler
 
 from pycrm.matching.fields import Column, Vocabulary
 
@@ -152,7 +152,9 @@ def _similarity(
 ) -> NDArray[np.float32]:
     """Score pairs of keys: few in a loop, many pair by pair, and a full grid as a matrix, which is ten times cheaper a pair."""
     if len(a) < 24:
-        return np.array([scorer(x, y) for x, y in zip(left.keys[a].tolist(), right.keys[b].tolist(), strict=True)], np.float32)
+        return np.array(
+            [scorer(x, y) for x, y in zip(left.keys[a].tolist(), right.keys[b].tolist(), strict=True)], np.float32
+        )
     if len(a) > 1_000 and (across := _row_length(a, b)):
         grid = process.cdist(
             left.keys[a[::across]].tolist(), right.keys[b[:across]].tolist(), scorer=scorer, dtype=np.float32
@@ -174,7 +176,7 @@ def _row_length(a: NDArray[np.int64], b: NDArray[np.int64]) -> int:
 
 def _by_text(left: Vocabulary, a: NDArray[np.int64], right: Vocabulary, b: NDArray[np.int64]) -> Levels:
     likeness = _similarity(JaroWinkler.similarity, left, a, right, b)
-    return (likeness >= _SIMILAR).astype(np.int8) + (likeness >= _CLOSE)
+    return np.asarray((likeness >= _SIMILAR).astype(np.int8) + (likeness >= _CLOSE))
 
 
 def _by_given_name(left: Vocabulary, a: NDArray[np.int64], right: Vocabulary, b: NDArray[np.int64]) -> Levels:
@@ -234,7 +236,7 @@ def _by_date(left: Vocabulary, a: NDArray[np.int64], right: Vocabulary, b: NDArr
     swapped = (count == 2) & neighbours.any(axis=1)
     turned = (x[:, 4:6] == y[:, 6:8]).all(axis=1) & (x[:, 6:8] == y[:, 4:6]).all(axis=1) & ~differ[:, :4].any(axis=1)
     same_year, same_day = ~differ[:, :4].any(axis=1), ~differ[:, 4:].any(axis=1)
-    made = (same_year | same_day).astype(np.int8)
+    made: Levels = (same_year | same_day).astype(np.int8)
     made[count == 2] = 2
     made[(count == 1) | swapped | turned] = 3
     return made
@@ -249,11 +251,11 @@ def _by_email(left: Vocabulary, a: NDArray[np.int64], right: Vocabulary, b: NDAr
 
 def _by_phone(left: Vocabulary, a: NDArray[np.int64], right: Vocabulary, b: NDArray[np.int64]) -> Levels:
     distance = _similarity(OSA.distance, left, a, right, b)
-    return (distance <= 2).astype(np.int8) + (distance <= 1)
+    return np.asarray((distance <= 2).astype(np.int8) + (distance <= 1))
 
 
 def _by_postcode(left: Vocabulary, a: NDArray[np.int64], right: Vocabulary, b: NDArray[np.int64]) -> Levels:
-    made = (left.feature("short")[a] == right.feature("short")[b]).astype(np.int8)
+    made: Levels = (left.feature("short")[a] == right.feature("short")[b]).astype(np.int8)
     made[_similarity(OSA.distance, left, a, right, b) <= 1] = 2
     return made
 
@@ -264,13 +266,13 @@ def _by_identifier(left: Vocabulary, a: NDArray[np.int64], right: Vocabulary, b:
 
 def _by_address(left: Vocabulary, a: NDArray[np.int64], right: Vocabulary, b: NDArray[np.int64]) -> Levels:
     likeness = _similarity(fuzz.ratio, left, a, right, b)
-    return (likeness >= 70).astype(np.int8) + (likeness >= 88)
+    return np.asarray((likeness >= 70).astype(np.int8) + (likeness >= 88))
 
 
 def _by_number(left: Vocabulary, a: NDArray[np.int64], right: Vocabulary, b: NDArray[np.int64]) -> Levels:
     x, y = left.feature("values")[a], right.feature("values")[b]
     apart = np.abs(x - y) / np.maximum(np.maximum(np.abs(x), np.abs(y)), np.finfo(float).tiny)
-    return (apart <= 0.1).astype(np.int8) + (apart <= 0.01)
+    return np.asarray((apart <= 0.1).astype(np.int8) + (apart <= 0.01))
 
 
 _COMPARE: dict[str, Callable[[Vocabulary, NDArray[np.int64], Vocabulary, NDArray[np.int64]], Levels]] = {

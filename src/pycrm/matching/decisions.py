@@ -115,14 +115,17 @@ class DecisionLog:
     @property
     def apart(self) -> tuple[tuple[Any, Any], ...]:
         """The pairs that entries in force keep apart, to be given to `resolve(never=...)`."""
-        return tuple(
-            (entry.records[0], entry.records[1]) for entry in self._in_force() if entry.action == "keep_apart"
-        )
+        return tuple((entry.records[0], entry.records[1]) for entry in self._in_force() if entry.action == "keep_apart")
 
     @property
     def together(self) -> tuple[tuple[Any, Any], ...]:
         """The pairs that merges in force unite, to be given to `resolve(always=...)`."""
-        return tuple((entry.records[0], other) for entry in self._in_force() if entry.action == "merge" for other in entry.records[1:])
+        return tuple(
+            (entry.records[0], other)
+            for entry in self._in_force()
+            if entry.action == "merge"
+            for other in entry.records[1:]
+        )
 
     def append(self, decision: Decision) -> frozenset[Any]:
         """Add an entry; return the records whose cluster is another one now.
@@ -134,7 +137,9 @@ class DecisionLog:
             entry in force keeps apart (and the other way round).
         """
         if decision.id in self._decisions:
-            raise InvalidValueError("id", decision.id, "an entry of this id is there already; entries are never changed")
+            raise InvalidValueError(
+                "id", decision.id, "an entry of this id is there already; entries are never changed"
+            )
         for record in decision.records:
             if record not in self._place:
                 raise InvalidValueError("records", record, "there is no record of this id")
@@ -177,7 +182,9 @@ class DecisionLog:
         return made
 
     def _in_force(self) -> list[Decision]:
-        return [entry for entry in self._decisions.values() if entry.id not in self._revoked and entry.action != "revoke"]
+        return [
+            entry for entry in self._decisions.values() if entry.id not in self._revoked and entry.action != "revoke"
+        ]
 
     def _home_of(self, place: int) -> int:
         return self._home.get(place, place)
@@ -237,7 +244,9 @@ class DecisionLog:
                 held = self._decisions[entry]
                 if held.action == "keep_apart" and inside.issuperset(held.records):
                     raise InvalidValueError(
-                        "records", decision.records, f"entry {held.id!r} keeps {held.records[0]!r} and {held.records[1]!r} apart"
+                        "records",
+                        decision.records,
+                        f"entry {held.id!r} keeps {held.records[0]!r} and {held.records[1]!r} apart",
                     )
 
 

@@ -203,7 +203,6 @@ def learn(
     matches, and the prior last: the matches expected among the candidates, as a share of all pairs.
     """
     columns = records.columns
-    n = len(records)
     counts = [_counts(column) for column in columns]
     seen = _random_levels(records, sample)
     u = [_u_of(count, levels_seen) for count, levels_seen in zip(counts, seen, strict=True)]
@@ -267,7 +266,7 @@ def _model(
 def _with_prior(
     model: FellegiSunter, records: Records, rows: Rows, others: Rows, levels: NDArray[np.int8]
 ) -> tuple[FellegiSunter, Floats]:
-    """The model with the prior at its fixed point over the pairs as they are weighed, and the expected matches."""
+    """Return the model with the prior at its fixed point over the pairs as they are weighed, and the expected matches."""
     evidence = Weigher.of(model, records.columns).weigh(levels, records.columns, rows, others) - model.prior_weight
     prior = model.prior
     matched = np.zeros(len(rows))
@@ -280,7 +279,7 @@ def _with_prior(
 
 
 def _share(matched: float, n: int) -> float:
-    """`matched` of all pairs of `n` records, as a prior: at least one match is thought possible, and not all are sure."""
+    """Return `matched` of all pairs of `n` records as a prior: at least one match is thought possible, and not all are sure."""
     pairs = max(n * (n - 1) / 2.0, 2.0)
     return float(min(max(matched, 1.0) / pairs, 0.9))
 
@@ -316,7 +315,7 @@ def _held(codes: NDArray[np.int32]) -> NDArray[np.int64]:
 
 
 def _u_of(count: Floats, seen: Floats) -> Floats:
-    """u of each level: equality in closed form, the others by their share among sampled pairs that differ."""
+    """Return u of each level: equality in closed form, the others by their share among sampled pairs that differ."""
     total = count.sum()
     equal = float((count * (count - 1)).sum() / max(total * (total - 1), 1.0))
     equal = min(max(equal, _SMALLEST), 0.98)
@@ -325,15 +324,15 @@ def _u_of(count: Floats, seen: Floats) -> Floats:
 
 
 def _without_matches(count: Floats, u: Floats, found: Floats) -> Floats:
-    """u with the pairs believed to be matches taken out of the numbers of all pairs."""
+    """Return u with the pairs believed to be matches taken out of the numbers of all pairs."""
     total = count.sum()
     pairs = max(total * (total - 1) / 2.0, 1.0)
     left = np.maximum(u * pairs - found, np.maximum(0.05 * u * pairs, 0.5))
-    return np.maximum(left / left.sum(), _SMALLEST)
+    return np.asarray(np.maximum(left / left.sum(), _SMALLEST))
 
 
 def _common(column: Column, count: Floats) -> tuple[Mapping[str, float], float]:
-    """The relative frequency of common keys, and how many values there are in all."""
+    """Return the relative frequency of common keys, and how many values there are in all."""
     total = float(count.sum())
     common = np.flatnonzero(count > _COMMON)
     if len(common) > _LISTED:
@@ -343,7 +342,7 @@ def _common(column: Column, count: Floats) -> tuple[Mapping[str, float], float]:
 
 
 def _rare(common: Mapping[str, float], total: float, u_equal: float) -> float:
-    """The frequency to take for keys that are not common, such that with the common ones they make u of equality."""
+    """Return the frequency to take for keys that are not common, such that with the common ones they make u of equality."""
     share = np.fromiter(common.values(), float, len(common))
     mass = max(1.0 - float(share.sum()), 1.0 / total)
     rare = (u_equal - float((share**2).sum())) / mass

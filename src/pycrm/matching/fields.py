@@ -7,6 +7,7 @@ once a distinct value. A multi-valued cell (a list of e-mails) becomes a row of 
 from __future__ import annotations
 
 import datetime as dt
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal, TypeAlias, get_args
 
@@ -21,7 +22,17 @@ from pycrm.errors import InvalidDataError, InvalidValueError
 from pycrm.matching.keys import keys_of
 from pycrm.table import Frame, column, eager
 
-__all__ = ["Column", "Kind", "Records", "Stacked", "Vocabulary", "canonical_order", "read_cells", "read_records"]
+__all__ = [
+    "Column",
+    "Kind",
+    "Records",
+    "Stacked",
+    "Vocabulary",
+    "and_none",
+    "canonical_order",
+    "read_cells",
+    "read_records",
+]
 
 Kind: TypeAlias = Literal[
     "given_name",
@@ -159,7 +170,7 @@ def _digits(keys: list[str], _: str) -> NDArray[np.int8]:
 
 
 def _initial(keys: list[str], _: str) -> NDArray[np.int64]:
-    """The first letter's code, negative where the key is that letter only."""
+    """Return the first letter's code, negative where the key is that letter only."""
     return np.fromiter((-ord(key) if len(key) == 1 else ord(key[0]) for key in keys), np.int64, len(keys))
 
 
@@ -241,7 +252,7 @@ def read_records(frame: Frame, id: str, fields: Mapping[str, str]) -> Records:
     InvalidDataError
         Naming the row whose id is missing or repeated, or whose value is neither text, number nor date.
     """
-    if not isinstance(fields, Mapping) or not fields:
+    if not _is_mapping(fields) or not fields:
         raise InvalidValueError("fields", fields, "give at least one column with its kind, as in {'email': 'email'}")
     for name, kind in fields.items():
         if kind not in KINDS:
@@ -256,6 +267,10 @@ def read_records(frame: Frame, id: str, fields: Mapping[str, str]) -> Records:
     return Records(ids[order], columns, table.to_native(), order)
 
 
+def _is_mapping(value: object) -> bool:
+    return isinstance(value, Mapping)
+
+
 def canonical_order(ids: NDArray[Any]) -> NDArray[np.int64]:
     """Return the order of `ids` by a hash that is the same in every process, ties (none in practice) by their text."""
     if ids.dtype.kind in "iu":
@@ -265,6 +280,13 @@ def canonical_order(ids: NDArray[Any]) -> NDArray[np.int64]:
         texts = [str(value) for value in texts]
     hashed = pd.util.hash_array(np.array(texts, dtype=object), categorize=False)
     return np.argsort(hashed, kind="stable").astype(np.int64)
+
+
+def and_none(values: NDArray[Any]) -> NDArray[np.object_]:
+    """Return `values` with None after them, where a code of -1 finds it."""
+    made = np.empty(len(values) + 1, dtype=object)
+    made[:-1] = values
+    return made
 
 
 def _check_ids(ids: NDArray[Any], name: str) -> None:
@@ -333,19 +355,25 @@ def _cell(value: Any, name: str, row: int, kind: str) -> list[str]:
         several = value.split(";") if kind == "email" else [value]
     else:
         several = [value]
-    texts = [
-        _written(one, name, None, row) for one in several if not (one is None or (np.isscalar(one) and pd.isna(one)))
-    ]
+    texts = [_written(one, name, None, row) for one in several if not (one is None or _is_nan(one))]
     if len(texts) > MOST_VALUES:
         raise InvalidDataError(name, row, f"{len(texts)} values", f"a record may hold at most {MOST_VALUES}")
     return texts
+
+
+def _is_nan(value: Any) -> bool:
+    if isinstance(value, float | np.floating):
+        return math.isnan(value)
+    return value is pd.NA or value is pd.NaT or (isinstance(value, np.datetime64) and bool(np.isnat(value)))
 
 
 def _coded(kind: str, texts: list[str]) -> tuple[NDArray[np.int64], list[str]]:
     keys = keys_of(kind, texts)
     if len(keys) < 32:
         known: dict[str, int] = {}
-        return np.array([-1 if key is None else known.setdefault(key, len(known)) for key in keys], dtype=np.int64), list(known)
+        return np.array(
+            [-1 if key is None else known.setdefault(key, len(known)) for key in keys], dtype=np.int64
+        ), list(known)
     codes, uniques = (
         pd.factorize(np.array(keys, dtype=object)) if keys else (np.empty(0, np.int64), np.empty(0, object))
     )

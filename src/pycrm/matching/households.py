@@ -138,16 +138,16 @@ def _default_rules(fields: Mapping[str, str]) -> list[tuple[str, ...]]:
     of_kind = {kind: [name for name, held in fields.items() if held == kind] for kind in ("surname", *_PLACES)}
     if not of_kind["surname"] or not (of_kind["address"] or of_kind["phone"]):
         raise InvalidValueError(
-            "fields", tuple(fields), "a household needs a surname and an address or a telephone; or give rules of your own"
+            "fields",
+            tuple(fields),
+            "a household needs a surname and an address or a telephone; or give rules of your own",
         )
     surname = f"{of_kind['surname'][0]}/first"
     made = [(surname, name, *of_kind["postcode"][:1]) for name in of_kind["address"]]
     return made + [(surname, name) for name in of_kind["phone"]]
 
 
-def _stars(
-    keys: NDArray[np.int64], who: NDArray[Any], largest: int
-) -> tuple[tuple[NDArray[Any], NDArray[Any]], int]:
+def _stars(keys: NDArray[np.int64], who: NDArray[Any], largest: int) -> tuple[tuple[NDArray[Any], NDArray[Any]], int]:
     """Edges from the first person of each shared value to the others; and how many values too many persons share."""
     order = np.lexsort((who, keys))
     keys, who = keys[order], who[order]

@@ -84,7 +84,9 @@ class MatchIndex:
 
     def __init__(self, resolution: Resolution, *, block_cap: int = 200) -> None:
         if resolution.model is None:
-            raise NotEstimableError("the mates of a new record", "the resolution was made by rules only and has no model")
+            raise NotEstimableError(
+                "the mates of a new record", "the resolution was made by rules only and has no model"
+            )
         self.resolution = resolution
         self._cap = block_cap
         self._columns = resolution.records.columns
@@ -93,7 +95,9 @@ class MatchIndex:
         parts = Parts(self._columns)
         self._pieces: dict[tuple[int, str], dict[str, int]] = {}
         for number, held in enumerate(self._columns):
-            self._pieces[number, ""] = dict(zip(held.vocabulary.keys.tolist(), range(len(held.vocabulary)), strict=True))
+            self._pieces[number, ""] = dict(
+                zip(held.vocabulary.keys.tolist(), range(len(held.vocabulary)), strict=True)
+            )
             held.vocabulary.warm()
         rules = tuple(dict.fromkeys((*resolution.model.rules, *resolution.rules)))
         self._blocks = tuple(self._block(rule, parts) for rule in rules)
@@ -115,7 +119,11 @@ class MatchIndex:
                 firsts = np.fromiter((known[text] for text in Parts.pieces(self._columns[number], piece)), np.int64)
                 codes = np.append(firsts, -1)[self._columns[number].codes]
             if codes.ndim > 1:
-                keys, there, rows = np.repeat(keys, codes.shape[1]), np.repeat(there, codes.shape[1]), np.repeat(rows, codes.shape[1])
+                keys, there, rows = (
+                    np.repeat(keys, codes.shape[1]),
+                    np.repeat(there, codes.shape[1]),
+                    np.repeat(rows, codes.shape[1]),
+                )
                 codes = codes[rows[:: codes.shape[1]]].ravel()
             else:
                 codes = codes[rows]
@@ -155,7 +163,9 @@ class MatchIndex:
         order = np.lexsort((rows, -weight))[:limit]
         ids, labels = self.resolution.records.ids, self.resolution.labels
         return tuple(
-            Match(_plain(ids[rows[place]]), _plain(labels[rows[place]]), float(weight[place]), float(probability[place]))
+            Match(
+                _plain(ids[rows[place]]), _plain(labels[rows[place]]), float(weight[place]), float(probability[place])
+            )
             for place in order.tolist()
             if probability[place] > bar
         )
@@ -191,14 +201,22 @@ class MatchIndex:
         base = self.resolution.records
         again = np.isin(records.ids, base.ids)
         if again.any():
-            raise InvalidDataError(id, int(records.order[np.argmax(again)]), records.ids[np.argmax(again)], "the base has this id")
+            raise InvalidDataError(
+                id, int(records.order[np.argmax(again)]), records.ids[np.argmax(again)], "the base has this id"
+            )
         n = len(base)
         left, right = self._mates(new, len(records))
         weight = self._weigh(right, left, new)
         merged = tuple(_merged(held, extra) for held, extra in zip(self._columns, new, strict=True))
         ids = np.concatenate([base.ids, records.ids]) if len(records) else base.ids
-        among = Records(records.ids, tuple(evolve(held, codes=held.codes[n:]) for held in merged), base.like, records.order)
-        rules = tuple(dict.fromkeys((*self.resolution.model.rules, *self.resolution.rules))) if self.resolution.model else ()
+        among = Records(
+            records.ids, tuple(evolve(held, codes=held.codes[n:]) for held in merged), base.like, records.order
+        )
+        rules = (
+            tuple(dict.fromkeys((*self.resolution.model.rules, *self.resolution.rules)))
+            if self.resolution.model
+            else ()
+        )
         first, second, capped = candidate_pairs(among, rules, cap=self._cap)
         rows = np.concatenate([self.resolution.rows, right, first + n])
         others = np.concatenate([self.resolution.others, left + n, second + n])
@@ -221,7 +239,18 @@ class MatchIndex:
             len(whole), rows, others, weight - bar,
             score=lambda a, b: scorer(a, b) - bar, constraints=Constraints((none, none), (none, none)),
         )  # fmt: skip
-        return named(whole, rows, others, weight, made, scorer, threshold, (*self.resolution.capped, *capped), self.resolution.rules, None)
+        return named(
+            whole,
+            rows,
+            others,
+            weight,
+            made,
+            scorer,
+            threshold,
+            (*self.resolution.capped, *capped),
+            self.resolution.rules,
+            None,
+        )
 
     def _read(self, frame: Frame, id: str) -> tuple[Records, list[Column]]:
         kinds = {held.name: held.kind for held in self._columns}
@@ -233,10 +262,11 @@ class MatchIndex:
         return self._renumbered(number, read_cells(cells, held.name, held.kind))
 
     def _renumbered(self, number: int, column: Column) -> Column:
-        """The column with the codes of the base, and higher ones for keys that the base has not."""
+        """Return the column with the codes of the base, and higher ones for keys that the base has not."""
         known, held = self._pieces[number, ""], self._columns[number].vocabulary
         keys = column.vocabulary.keys.tolist()
-        codes, fresh = [], []
+        codes: list[int] = []
+        fresh: list[str] = []
         for key in keys:
             code = known.get(key, -1)
             if code < 0:
@@ -285,8 +315,12 @@ class MatchIndex:
         known = self._pieces[number, piece]
         cut = Parts.cut(column.kind, piece)
         shape = column.codes.shape
-        texts = [None if code < 0 else column.vocabulary.keys[np.array([code])][0] for code in column.codes.ravel().tolist()]
-        return np.array([-1 if text is None else known.get(cut(text), -1) for text in texts], dtype=np.int64).reshape(shape)
+        texts = [
+            None if code < 0 else column.vocabulary.keys[np.array([code])][0] for code in column.codes.ravel().tolist()
+        ]
+        return np.array([-1 if text is None else known.get(cut(text), -1) for text in texts], dtype=np.int64).reshape(
+            shape
+        )
 
     def _weigh(self, base: Rows, new_rows: Rows, new: Sequence[Column]) -> Floats:
         if not base.size:
@@ -300,7 +334,7 @@ def _plain(value: Any) -> Any:
 
 
 def _merged(held: Column, extra: Column) -> Column:
-    """Base and new rows as one column of one vocabulary."""
+    """Return base and new rows as one column of one vocabulary."""
     one, two = np.atleast_2d(held.codes.T).T, np.atleast_2d(extra.codes.T).T
     width = max(one.shape[1], two.shape[1])
     codes = np.full((len(one) + len(two), width), -1, dtype=np.int32)

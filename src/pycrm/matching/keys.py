@@ -32,13 +32,13 @@ def _email(text: str) -> str | None:
 
 
 def _phone(text: str) -> str | None:
-    """The last nine digits: the same with and without country code or trunk zero."""
+    """Return the last nine digits: the same with and without country code or trunk zero."""
     digits = _NO_DIGIT.sub("", _EXTENSION.sub("", text))
     return None if len(digits) < 6 or normalise.is_placeholder(digits, "phone") else digits[-9:]
 
 
 def _date(text: str) -> str | None:
-    """A calendar date, or eight digits that are none: a typing error in a date is still evidence."""
+    """Return a calendar date, or eight digits that are none: a typing error in a date is still evidence."""
     key = normalise.date_key(text)
     if key is not None:
         return None if normalise.is_placeholder(key, "date") else key.replace("-", "")
@@ -125,8 +125,7 @@ def _emails(joined: str, values: Sequence[str]) -> list[str | None]:
         local, _, domain = low.partition("@")
         if domain in _GMAIL:
             local, domain = local.replace(".", "") or local, "gmail.com"
-            low = f"{local}@{domain}"
-        made.append(None if local in NOBODY_LOCALS or domain in NOBODY_DOMAINS else low)
+        made.append(None if local in NOBODY_LOCALS or domain in NOBODY_DOMAINS else f"{local}@{domain}")
     return made
 
 

@@ -85,7 +85,9 @@ def cluster_quality(clusters: ArrayLike, truth: ArrayLike) -> Quality:
     """
     one, other = np.asarray(clusters), np.asarray(truth)
     if one.ndim != 1 or one.shape != other.shape or not len(one):
-        raise InvalidDataError("truth", None, (one.shape, other.shape), "give one label a record on both sides, and one record or more")
+        raise InvalidDataError(
+            "truth", None, (one.shape, other.shape), "give one label a record on both sides, and one record or more"
+        )
     for name, labels in (("clusters", one), ("truth", other)):
         if pd.isna(labels).any():
             raise InvalidDataError(name, int(np.argmax(pd.isna(labels))), None, "every record has a label")
@@ -123,7 +125,9 @@ def estimate_quality(resolution: Resolution) -> QualityEstimate:
     """
     model, records = resolution.model, resolution.records
     if model is None or not len(records):
-        raise NotEstimableError("the quality of a resolution", "it has no model" if model is None else "it has no records")
+        raise NotEstimableError(
+            "the quality of a resolution", "it has no model" if model is None else "it has no records"
+        )
     rows = np.arange(len(records))
     alone = probabilities(resolution.scorer(rows, rows))
     probability = probabilities(resolution.weight)
@@ -138,7 +142,7 @@ def estimate_quality(resolution: Resolution) -> QualityEstimate:
 
 
 def _block_recall(resolution: Resolution) -> float:
-    """The probability that a pair of one person agrees on all parts of some rule, fields being independent."""
+    """Return the probability that a pair of one person agrees on all parts of some rule, fields being independent."""
     model = resolution.model
     assert model is not None
     named = {column.name: column for column in resolution.records.columns}
@@ -153,7 +157,11 @@ def _block_recall(resolution: Resolution) -> float:
         top = len(LEVELS[column.kind]) - 1
         equal.append(model.m[name][top] * known * known)
     agreed = np.array(list(product((False, True), repeat=len(used))), dtype=bool) if len(used) <= 16 else _drawn(equal)
-    chance = np.where(agreed, equal, 1.0 - np.asarray(equal)).prod(axis=1) if len(used) <= 16 else np.full(len(agreed), 1.0 / len(agreed))
+    chance = (
+        np.where(agreed, equal, 1.0 - np.asarray(equal)).prod(axis=1)
+        if len(used) <= 16
+        else np.full(len(agreed), 1.0 / len(agreed))
+    )
     met = np.zeros(len(agreed), dtype=bool)
     for rule in model.rules:
         places = [used.index(part if part in named else part.partition("/")[0]) for part in rule]

@@ -184,7 +184,7 @@ class Scorer:
 
 
 def _sentence(left: Any, right: Any, probability: float, parts: Sequence[tuple[str, Any, Any, str, float]]) -> str:
-    said = [(name, level, weight) for name, _, _, level, weight in parts[1:] if level != "missing"]
+    said = [(name, level, weight) for name, _, _, level, weight in parts if level not in {"missing", "before looking"}]
     for_it = ", ".join(f"{name} {level} (+{weight:.1f})" for name, level, weight in said if weight > 0)
     against = ", ".join(f"{name} {level} ({weight:.1f})" for name, level, weight in said if weight <= 0)
     prior = f" It starts from {parts[0][-1]:.1f}, before looking." if parts[0][3] == "before looking" else ""
@@ -280,7 +280,7 @@ def resolve(
     >>> found.clusters["cluster"].tolist()
     [1, 1, 3, 4]
     """
-    if not (isinstance(threshold, int | float) and 0.0 < threshold < 1.0):
+    if not 0.0 < threshold < 1.0:
         raise InvalidValueError("threshold", threshold, "give a probability between 0 and 1")
     if max_cluster_size is not None and max_cluster_size < 1:
         raise InvalidValueError("max_cluster_size", max_cluster_size, "give 1 or more")
@@ -352,9 +352,9 @@ def _checked_rules(rules: Sequence[Sequence[str]], fields: Mapping[str, str]) ->
 
 def rows_of_pairs(records: Records, pairs: Pairs, argument: str) -> tuple[Rows, Rows]:
     """Return pairs of ids as rows; `argument` is who asked, for the error."""
-    given = list(pairs)
+    given: list[Any] = list(pairs)
     for pair in given:
-        if not (isinstance(pair, tuple | list) and len(pair) == 2):
+        if not isinstance(pair, tuple | list) or len(pair) != 2:
             raise InvalidValueError(argument, pair, "give pairs of ids, as in [(1, 2)]")
     one = np.array([records.row_of(pair[0], argument) for pair in given], dtype=np.int64)
     other = np.array([records.row_of(pair[1], argument) for pair in given], dtype=np.int64)
@@ -368,7 +368,7 @@ def _limits(records: Records, limits: Mapping[str, int]) -> tuple[tuple[NDArray[
     for name, most in limits.items():
         if name not in held:
             raise InvalidValueError("limits", name, f"limit one of the fields {', '.join(held)}")
-        if not isinstance(most, int) or most < 1:
+        if most < 1:
             raise InvalidValueError(f"limits[{name!r}]", most, "give 1 or more")
     return tuple((held[name].first, most) for name, most in limits.items())
 

@@ -56,7 +56,9 @@ def review_queue(
     said = {frozenset(pair) for pairs in constraints_of(decided) for pair in pairs}
     grey = grey[np.lexsort((resolution.others[grey], resolution.rows[grey], np.abs(resolution.weight[grey])))]
     left, right = ids[resolution.rows[grey]], ids[resolution.others[grey]]
-    fresh = np.array([frozenset(pair) not in said for pair in zip(left.tolist(), right.tolist(), strict=True)], dtype=bool)
+    fresh = np.array(
+        [frozenset(pair) not in said for pair in zip(left.tolist(), right.tolist(), strict=True)], dtype=bool
+    )
     grey, left, right = grey[fresh][:limit], left[fresh][:limit], right[fresh][:limit]
     labels = resolution.labels
     return build(
@@ -84,6 +86,8 @@ def constraints_of(decisions: Iterable[Decision]) -> tuple[Pairs, Pairs]:
     entries = list(decisions)
     revoked = {entry.revokes for entry in entries if entry.action == "revoke"}
     held = [entry for entry in entries if entry.action != "revoke" and entry.id not in revoked]
-    always = tuple((entry.records[0], other) for entry in held if entry.action == "merge" for other in entry.records[1:])
+    always = tuple(
+        (entry.records[0], other) for entry in held if entry.action == "merge" for other in entry.records[1:]
+    )
     never = tuple((entry.records[0], entry.records[1]) for entry in held if entry.action == "keep_apart")
     return always, never

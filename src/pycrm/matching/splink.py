@@ -16,7 +16,7 @@ from attrs import frozen
 from pycrm.errors import InvalidDataError, InvalidValueError, MissingExtraError
 from pycrm.matching.blocking import choose_rules
 from pycrm.matching.clusters import Constraints, cluster
-from pycrm.matching.fields import Records, read_records
+from pycrm.matching.fields import Records, and_none, read_records
 from pycrm.matching.resolution import Pairs, Resolution, Scorer, named, rows_of_pairs
 from pycrm.table import Frame, column
 
@@ -32,7 +32,9 @@ class Edges:
     weight: Any
 
     @classmethod
-    def of_frame(cls, frame: Frame, *, left: str = "unique_id_l", right: str = "unique_id_r", weight: str = "match_weight") -> Edges:
+    def of_frame(
+        cls, frame: Frame, *, left: str = "unique_id_l", right: str = "unique_id_r", weight: str = "match_weight"
+    ) -> Edges:
         """Return the edges of a frame of predictions, as splink's `predict()` gives them."""
         return cls(column(frame, left), column(frame, right), column(frame, weight).astype(float))
 
@@ -87,7 +89,9 @@ def splink_edges(
     linker.training.estimate_probability_two_random_records_match(exact, recall=0.7)
     linker.training.estimate_u_using_random_sampling(max_pairs=sample, seed=1)
     for rule in _sessions(rules):
-        linker.training.estimate_parameters_using_expectation_maximisation(splink.block_on(*(names[part] for part in rule)))
+        linker.training.estimate_parameters_using_expectation_maximisation(
+            splink.block_on(*(names[part] for part in rule))
+        )
     found = linker.inference.predict(threshold_match_probability=least).as_pandas_dataframe()
     ids = records.ids
     left, right = found["unique_id_l"].to_numpy(dtype=np.int64), found["unique_id_r"].to_numpy(dtype=np.int64)
@@ -142,11 +146,17 @@ def resolve_edges(
     def known(a: Any, b: Any) -> Any:
         wanted = np.minimum(a, b) * max(len(records), 1) + np.maximum(a, b)
         place = np.minimum(np.searchsorted(keys, wanted), max(len(keys) - 1, 0))
-        return np.where(keys[place] == wanted, weight[place], -_UNLIKELY) - bar if len(keys) else np.full(len(wanted), -_UNLIKELY)
+        return (
+            np.where(keys[place] == wanted, weight[place], -_UNLIKELY) - bar
+            if len(keys)
+            else np.full(len(wanted), -_UNLIKELY)
+        )
 
     bar = float(np.log2(threshold / (1.0 - threshold)))
     constraints = Constraints(rows_of_pairs(records, always, "always"), rows_of_pairs(records, never, "never"))
-    made = cluster(len(records), rows, others, weight - bar, score=known, constraints=constraints, bound=max_cluster_size)
+    made = cluster(
+        len(records), rows, others, weight - bar, score=known, constraints=constraints, bound=max_cluster_size
+    )
     return named(records, rows, others, weight, made, Scorer(records, None, ()), threshold, (), (), previous)
 
 
@@ -158,10 +168,10 @@ def _plain(values: Any) -> list[Any]:
 
 
 def _keys(records: Records, names: Mapping[str, str]) -> pd.DataFrame:
-    """The match keys as columns of text; of several values of a cell the first."""
+    """Return the match keys as columns of text; of several values of a cell the first."""
     made: dict[str, Any] = {"unique_id": np.arange(len(records))}
     for held in records.columns:
-        made[names[held.name]] = pd.Series(np.append(held.vocabulary.keys, None)[held.first], dtype=object)
+        made[names[held.name]] = and_none(held.vocabulary.keys)[held.first]
     return pd.DataFrame(made)
 
 

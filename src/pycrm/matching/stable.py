@@ -57,7 +57,7 @@ def keep_ids(
     overlap = new_codes[shared].astype(np.int64) * max(len(old), 1) + old_codes[places[shared]]
     key, count = np.unique(overlap, return_counts=True)
     one, other = key // max(len(old), 1), key % max(len(old), 1)
-    order = np.lexsort(([str(old[code]) for code in other], -count))
+    order = np.lexsort((np.array([str(old[code]) for code in other.tolist()], dtype=str), -count))
     named: dict[int, Any] = {}
     taken: set[int] = set()
     for place in order.tolist():
@@ -71,7 +71,7 @@ def keep_ids(
     for code in range(len(new)):
         if code in named:
             continue
-        choices = [new[code], *(ids[row] for row in members[code].tolist())]
+        choices = [new[code], *(ids[row] for row in np.asarray(members[code]).tolist())]
         reserved = used | set(old.tolist())
         named[code] = next((choice for choice in choices if choice not in reserved), f"{new[code]}+")
         used.add(named[code])

@@ -14,6 +14,7 @@ from attrs import field, frozen
 from numpy.typing import NDArray
 
 from pycrm.errors import InvalidDataError, InvalidValueError
+from pycrm.matching.fields import and_none
 from pycrm.table import Frame, build, column, eager
 
 __all__ = ["STRATEGIES", "Survivors", "survivors"]
@@ -49,7 +50,7 @@ class Survivors:
     def provenance(self) -> Any:
         """The record that each value came from, in the shape of `frame`; None where no record says anything."""
         made: dict[str, Any] = {"cluster": self._clusters}
-        ids = np.append(self._ids.astype(object), None)
+        ids = and_none(self._ids)
         for name, rows in self._winners.items():
             made[name] = ids[rows]
         return build(made, self.frame)
@@ -121,7 +122,9 @@ def survivors(
         if strategy not in STRATEGIES:
             raise InvalidValueError(f"fields[{name!r}]", strategy, f"use one of {', '.join(STRATEGIES)}")
     if "source_priority" in fields.values() and (source is None or not priority):
-        raise InvalidValueError("priority", tuple(priority), "source_priority needs the column `source` and an order of sources")
+        raise InvalidValueError(
+            "priority", tuple(priority), "source_priority needs the column `source` and an order of sources"
+        )
     table = eager(frame)
     ids, groups = column(table, id), column(table, cluster)
     if pd.isna(groups).any():
@@ -138,9 +141,9 @@ def survivors(
     for name, strategy in fields.items():
         native = table[name].to_native() if name in table.columns else column(table, name)
         field_codes, uniques = _codes(native)
-        score = _SCORES[strategy](field_codes, uniques, sorted_codes, order, trust, name)
+        score = _SCORES[strategy](_Said(name, field_codes[order], uniques, sorted_codes, trust[order]))
         winners[name] = _best(score, field_codes[order] >= 0, order, starts)
-        held = np.append(uniques.astype(object), None)
+        held = and_none(uniques)
         values[name] = held[field_codes]
         picked = np.append(field_codes, -1)[winners[name]]
         if strategy == "keep_all":
@@ -178,7 +181,7 @@ def _codes(values: Any) -> tuple[Rows, NDArray[Any]]:
 
 
 def _best(score: NDArray[np.float64], there: NDArray[np.bool_], order: Rows, starts: Rows) -> Rows:
-    """The row with the highest score of each group, the last of equals; -1 where none is there."""
+    """Return the row with the highest score of each group, the last of equals; -1 where none is there."""
     if not len(order):
         return np.empty(0, dtype=np.int64)
     held = np.where(there, score, -np.inf)
@@ -189,52 +192,55 @@ def _best(score: NDArray[np.float64], there: NDArray[np.bool_], order: Rows, sta
     return np.where(last >= 0, order[last], -1)
 
 
-def _most_recent(codes: Rows, uniques: NDArray[Any], groups: Rows, order: Rows, trust: Rows, name: str) -> NDArray[np.float64]:
-    return np.zeros(len(codes))
+@frozen(eq=False)
+class _Said:
+    """What the records say of one field, in the order of their clusters, older before newer."""
+
+    name: str
+    codes: Rows
+    uniques: NDArray[Any]
+    groups: Rows
+    trust: Rows
+
+    def recency(self) -> NDArray[np.float64]:
+        return np.zeros(len(self.codes))  # the order itself: the last of equals wins
+
+    def frequency(self) -> NDArray[np.float64]:
+        inverse, _ = pd.factorize(self.groups * (len(self.uniques) + 1) + self.codes + 1)
+        return np.bincount(inverse)[inverse].astype(float) if len(inverse) else np.empty(0)
+
+    def priority(self) -> NDArray[np.float64]:
+        return self.trust.astype(float)
+
+    def length(self) -> NDArray[np.float64]:
+        return np.array([*(len(str(value)) for value in self.uniques.tolist()), 0], dtype=float)[self.codes]
+
+    def rank(self) -> NDArray[np.float64]:
+        rank = np.zeros(len(self.uniques) + 1)
+        try:
+            rank[np.argsort(self.uniques, kind="stable")] = np.arange(len(self.uniques))
+        except TypeError:
+            fix = "minimum and maximum need values that can be ordered"
+            raise InvalidDataError(self.name, None, "values of several types", fix) from None
+        return rank[self.codes]
+
+    def reverse_rank(self) -> NDArray[np.float64]:
+        return -self.rank()
 
 
-def _most_frequent(codes: Rows, uniques: NDArray[Any], groups: Rows, order: Rows, trust: Rows, name: str) -> NDArray[np.float64]:
-    key = groups * (len(uniques) + 1) + codes[order] + 1
-    inverse, _ = pd.factorize(key)
-    return np.bincount(inverse)[inverse].astype(float) if len(key) else np.empty(0)
-
-
-def _source_priority(codes: Rows, uniques: NDArray[Any], groups: Rows, order: Rows, trust: Rows, name: str) -> NDArray[np.float64]:
-    return trust[order].astype(float)
-
-
-def _longest(codes: Rows, uniques: NDArray[Any], groups: Rows, order: Rows, trust: Rows, name: str) -> NDArray[np.float64]:
-    length = np.array([*(len(str(value)) for value in uniques.tolist()), 0], dtype=float)
-    return np.asarray(length[codes[order]])
-
-
-def _maximum(codes: Rows, uniques: NDArray[Any], groups: Rows, order: Rows, trust: Rows, name: str) -> NDArray[np.float64]:
-    rank = np.zeros(len(uniques) + 1)
-    try:
-        rank[np.argsort(uniques, kind="stable")] = np.arange(len(uniques))
-    except TypeError:
-        raise InvalidDataError(name, None, "values of several types", "minimum and maximum need values that can be ordered") from None
-    return np.asarray(rank[codes[order]])
-
-
-def _minimum(codes: Rows, uniques: NDArray[Any], groups: Rows, order: Rows, trust: Rows, name: str) -> NDArray[np.float64]:
-    return -_maximum(codes, uniques, groups, order, trust, name)
-
-
-_Scores = Callable[[Rows, NDArray[Any], Rows, Rows, Rows, str], NDArray[np.float64]]
-_SCORES: dict[str, _Scores] = {
-    "most_recent": _most_recent,
-    "most_frequent": _most_frequent,
-    "source_priority": _source_priority,
-    "longest": _longest,
-    "minimum": _minimum,
-    "maximum": _maximum,
-    "keep_all": _most_recent,
+_SCORES: dict[str, Callable[[_Said], NDArray[np.float64]]] = {
+    "most_recent": _Said.recency,
+    "most_frequent": _Said.frequency,
+    "source_priority": _Said.priority,
+    "longest": _Said.length,
+    "minimum": _Said.reverse_rank,
+    "maximum": _Said.rank,
+    "keep_all": _Said.recency,
 }
 
 
 def _all_of(codes: Rows, groups: Rows, uniques: NDArray[Any], count: int) -> NDArray[np.object_]:
-    """The different values of each group as a tuple, in the order they were said."""
+    """Return the different values of each group as a tuple, in the order they were said."""
     there = np.flatnonzero(codes >= 0)
     key = groups[there] * (len(uniques) + 1) + codes[there]
     _, first = np.unique(key, return_index=True)
