@@ -141,17 +141,17 @@ def _hashes(texts: Iterable[str]) -> NDArray[np.int64]:
 
 
 def _tokens(keys: list[str], _: str) -> NDArray[np.int64]:
-    """Hashes of the first four words, 0 where there is none."""
+    """Hashes of the first four different words, 0 where there is none."""
     made = np.zeros((len(keys), 4), dtype=np.int64)
     for row, key in enumerate(keys):
-        for place, word in enumerate(key.split(" ", 4)[:4]):
+        for place, word in enumerate(list(dict.fromkeys(key.split(" ")))[:4]):
             made[row, place] = hash(word) or 1
     return made
 
 
 def _words(keys: list[str], _: str) -> NDArray[np.int64]:
-    """How many words a key has, four at most."""
-    return np.fromiter((min(key.count(" ") + 1, 4) for key in keys), np.int64, len(keys))
+    """How many different words a key has, four at most."""
+    return np.fromiter((min(len(set(key.split(" "))), 4) if " " in key else 1 for key in keys), np.int64, len(keys))
 
 
 def _short(keys: list[str], kind: str) -> NDArray[np.int64]:
