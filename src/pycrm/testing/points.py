@@ -72,7 +72,9 @@ class Points:
     @pytest.mark.parametrize("text", TEXTS)
     def test_text_comes_back_as_it_was(self, store: Store, text: str) -> None:
         line = text if text.strip() else "x"
-        made = attrs.evolve(ana(), name=PersonName(given=line[:255], nickname=line), job_title=line, custom={"as": text})
+        made = attrs.evolve(
+            ana(), name=PersonName(given=line[:255], nickname=line), job_title=line, custom={"as": text}
+        )
         found = stored(store, made)
         assert (found.name, found.job_title, found.custom) == (made.name, made.job_title, made.custom)
 
@@ -393,7 +395,11 @@ class Points:
             repository = unit.of(Product)
             assert repository.find(one.id) is None
             assert repository.count(Query(Product, deleted=True)) == 0
-            for use in (lambda: repository.save(one), lambda: repository.remove(one.id), lambda: repository.get(one.id)):
+            for use in (
+                lambda: repository.save(one),
+                lambda: repository.remove(one.id),
+                lambda: repository.get(one.id),
+            ):
                 with pytest.raises(NotFound):
                     use()
             repository.add(pen("A1"))

@@ -38,7 +38,13 @@ def crowd() -> list[Customer]:
         ana(id=UUID(int=5), name=PersonName(family="garcía"), first_touch_at=NOW, custom={"tier": ["gold", "old"]}),
         ana(id=UUID(int=6), name=None, job_title="50%_off", is_deceased=True, custom={"tier": None, "visits": True}),
         ana(id=UUID(int=7), name=PersonName(family="Zapata"), first_touch_at=NOW - timedelta(days=1), source="fair"),
-        ana(id=UUID(int=8), name=PersonName(full="😀"), roles=frozenset({Role.CUSTOMER}), birth_date=date(1, 1, 1), source=" fair"),
+        ana(
+            id=UUID(int=8),
+            name=PersonName(full="😀"),
+            roles=frozenset({Role.CUSTOMER}),
+            birth_date=date(1, 1, 1),
+            source=" fair",
+        ),
     ]
 
 
@@ -173,6 +179,7 @@ def _expected(everyone: Sequence[Any], query: Query[Any]) -> list[Any]:
         *query.order, By("id", query.order[-1].direction if query.order else "asc")
     )  # fmt: skip
     for by in reversed(order):
+
         def held(one: Any, path: str = by.path) -> Any:
             for name in path.split("."):
                 one = None if one is None else getattr(one, name)
@@ -305,7 +312,9 @@ class Questions:
         with crowded[0].tenant("another").begin() as unit, pytest.raises(InvalidCursor):
             unit.of(Customer).page(Query(Customer), after=cursor)
 
-    @pytest.mark.parametrize("condition", [where("nothing") == 1, where("nothing.below").is_null(), ~(where("nmae") == 1)])
+    @pytest.mark.parametrize(
+        "condition", [where("nothing") == 1, where("nothing.below").is_null(), ~(where("nmae") == 1)]
+    )
     def test_a_question_about_no_field_is_refused(self, store: Store, condition: Predicate) -> None:
         with store.begin() as unit:
             for ask in (unit.of(Customer).page, unit.of(Customer).count):
@@ -314,7 +323,9 @@ class Questions:
             with pytest.raises(InvalidQuery):
                 list(unit.of(Customer).stream(Query(Customer, condition)))
 
-    @pytest.mark.parametrize("path", ["nothing", "custom.tier", "tags", "name", "contact_points.normalised", "name.nickname"])
+    @pytest.mark.parametrize(
+        "path", ["nothing", "custom.tier", "tags", "name", "contact_points.normalised", "name.nickname"]
+    )
     def test_an_order_by_what_is_no_column_is_refused(self, store: Store, path: str) -> None:
         with store.begin() as unit, pytest.raises(InvalidQuery):
             unit.of(Customer).page(Query(Customer, order=(asc(path),)))
@@ -379,7 +390,11 @@ class Questions:
             unit.of(Product).add(pen("007"))
             unit.commit()
         with store.begin() as unit:
-            assert [p.sku for p in unit.of(Product).page(query, size=3, after=first.next).items] == ["007", "008", "010"]
+            assert [p.sku for p in unit.of(Product).page(query, size=3, after=first.next).items] == [
+                "007",
+                "008",
+                "010",
+            ]
 
     def test_orders_of_one_customer_between_two_times(self, store: Store) -> None:
         with store.begin() as unit:

@@ -204,7 +204,9 @@ class Transactions:
             store.run(work, attempts=3)
         assert len(tries) == 3
 
-    @pytest.mark.parametrize("error", [Conflict("Product", None, 1, 2), Duplicate("Product", "x"), Unknown("lost"), StoreError("x")])
+    @pytest.mark.parametrize(
+        "error", [Conflict("Product", None, 1, 2), Duplicate("Product", "x"), Unknown("lost"), StoreError("x")]
+    )
     def test_run_tries_nothing_else_again(self, store: Store, error: StoreError) -> None:
         tries = []
 
@@ -380,8 +382,12 @@ class Transactions:
             unit.commit()
         with store.begin() as unit:
             assert unit.of(Customer).count(Query(Customer, deleted=True)) == 0
-            assert [(c.action, c.actor, dict(c.fields)) for c in unit.history(Customer, one.id)] == [("erase", "dpo", {})]  # type: ignore[attr-defined]  # declared
-            assert unit.of(Customer).count(Query(Customer, where("contact_points.normalised") == "ana@example.com")) == 0
+            assert [(c.action, c.actor, dict(c.fields)) for c in unit.history(Customer, one.id)] == [
+                ("erase", "dpo", {})
+            ]  # type: ignore[attr-defined]  # declared
+            assert (
+                unit.of(Customer).count(Query(Customer, where("contact_points.normalised") == "ana@example.com")) == 0
+            )
             unit.of(Customer).add(attrs.evolve(ana(), identifiers=one.identifiers))
             with pytest.raises(NotFound):
                 unit.erase(Customer, one.id)  # type: ignore[attr-defined]  # declared
@@ -445,7 +451,9 @@ class Transactions:
         assert len(box.claim("one", lease=-1)) == 1
         assert len(box.claim("other")) == 1
 
-    @pytest.mark.parametrize("event", [None, "x", 5, {}, {"type": 5}, {"type": "x", "at": object()}, {"type": "x", "n": float("nan")}])
+    @pytest.mark.parametrize(
+        "event", [None, "x", 5, {}, {"type": 5}, {"type": "x", "at": object()}, {"type": "x", "n": float("nan")}]
+    )
     def test_what_is_no_event_is_refused(self, store: Store, event: object) -> None:
         with store.begin() as unit, pytest.raises(InvalidValueError):
             unit.emit(event)
@@ -552,7 +560,10 @@ class Transactions:
         stored(store, ana(custom={"tier": "silver"}))
         query = Query(Customer, where("custom.tier") == "gold")
         with store.begin(read_only=True) as unit:
-            assert read_columns(unit, query, ["custom.tier", "name.given"]) == {"custom.tier": ["gold"], "name.given": ["Ana"]}
+            assert read_columns(unit, query, ["custom.tier", "name.given"]) == {
+                "custom.tier": ["gold"],
+                "name.given": ["Ana"],
+            }
             with pytest.raises(InvalidQuery):
                 read_columns(unit, Query(Customer), ["nothing"])
 

@@ -354,7 +354,10 @@ def assign(
             weights={arm.code: arm.share for arm in experiment.arms},
             holdout=experiment.holdout,
         )
-        arms = split.arms(np.array([str(id) for id in new], dtype=object), strata=None if stratum is None else np.array(strata, dtype=object))
+        arms = split.arms(
+            np.array([str(id) for id in new], dtype=object),
+            strata=None if stratum is None else np.array(strata, dtype=object),
+        )
         unit.of(Assignment).put_many(
             Assignment(experiment_id=experiment_id, customer_id=id, arm=arm, assigned_at=at, stratum=group)
             for id, arm, group in zip(new, arms.tolist(), strata, strict=True)

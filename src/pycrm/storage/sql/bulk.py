@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import attrs
-from attrs import frozen
+from attrs import define, field, frozen
 
 from pycrm.errors import InvalidValueError
 from pycrm.model.entity import new_id
@@ -28,6 +28,7 @@ __all__ = ["put_columns"]
 
 _BATCH = 5_000
 _REMEMBERED = 50_000
+_REPEATED = 2_000
 
 
 @frozen
@@ -109,6 +110,31 @@ def put_columns(repository: SqlRepository[Any], columns: Mapping[str, Sequence[A
     return _Writer(repository, rows, on_conflict).run()
 
 
+@define
+class _Batch:
+    """Some rows on their way: what differs between them, what is the same in all, and how both are kept."""
+
+    start: int
+    size: int
+    values: dict[str, list[Any]] = field(factory=dict)
+    fixed: dict[str, Any] = field(factory=dict)
+    bound: dict[str, list[Any]] = field(factory=dict)
+    parts: dict[str, list[_Part]] = field(factory=dict)
+    same: dict[str, _Part] = field(factory=dict)
+    later: list[str] = field(factory=list)
+
+    def texts(self) -> list[str | None]:
+        """Return the document of each row."""
+        always = [part.text for part in self.same.values() if part.text is not None]
+        if not self.parts:
+            return ["{" + ",".join(always) + "}" if always else None] * self.size
+        made: list[str | None] = []
+        for row in zip(*self.parts.values(), strict=True):
+            inside = [*always, *[part.text for part in row if part.text is not None]]
+            made.append("{" + ",".join(inside) + "}" if inside else None)
+        return made
+
+
 class _Writer:
     """One bulk write."""
 
@@ -123,7 +149,7 @@ class _Writer:
         if "id" not in given:
             given["id"] = [new_id() for _ in range(rows.size)]
         self.given = given
-        self.scalars = [column for column in (self.map.id_column, *self.map.columns)]
+        self.scalars = (self.map.id_column, *self.map.columns)
         self.documents = [_Nested(rows, name, self._binder) for name in self.map.documents]
         self.place = {column.path: at for at, column in enumerate(self.map.searched)}
 
@@ -135,177 +161,182 @@ class _Writer:
         """Write everything, in batches."""
         return sum(self._batch(at, min(at + _BATCH, self.rows.size)) for at in range(0, self.rows.size, _BATCH))
 
-    def _defaults(self, name: str) -> Callable[[Any], Any]:
-        default = self.rows.fields[name].default
-        if isinstance(default, attrs.Factory):  # type: ignore[arg-type]  # Factory is a class at run time
-            factory = default.factory
-            return factory if default.takes_self else lambda _: factory()
-        return lambda _: default
+    def _fixed_value(self, name: str) -> Any:
+        """Return the default of a field that no column gives, converted and checked once."""
+        attribute = self.rows.fields[name]
+        default = attribute.default
+        value = default.factory() if isinstance(default, attrs.Factory) else default  # type: ignore[arg-type]  # a class at run time
+        if attribute.converter is not None:
+            value = attribute.converter(value)
+        if attribute.validator is not None:
+            attribute.validator(None, attribute, value)
+        return value
 
     def _batch(self, start: int, end: int) -> int:
         """Check and write the rows of one batch; the values of each field are checked together, then the rows."""
-        names = [name for name in self.rows.fields if name in self.given]
-        values: dict[str, list[Any]] = {}
-        parts: dict[str, list[_Part]] = {}
+        batch = _Batch(start, end - start)
         documents = {nested.name: nested for nested in self.documents}
-        later = []
-        for name in self.rows.fields:
-            default = self.rows.fields[name].default
-            optional = default is not attrs.NOTHING
-            given = self.given[name][start:end] if name in names else [None] * (end - start)
-            takes_self = optional and getattr(default, "takes_self", False)
-            if takes_self and None in given:
-                later.append(name)
-            fill = self._defaults(name) if optional and not takes_self else None
+        for name, attribute in self.rows.fields.items():
+            takes_self = getattr(attribute.default, "takes_self", False)
+            given = self.given[name][start:end] if name in self.given else None
+            if takes_self and (given is None or None in given):
+                batch.later.append(name)
             if name in documents:
-                parts[name] = self._parts(documents[name], given, fill, start)
-                values[name] = [part.value for part in parts[name]]
+                self._parts(batch, documents[name], given)
+            elif given is None and not takes_self:
+                value = self._fixed_value(name)
+                batch.fixed[name] = value
+                batch.bound[name] = [self._bound(name, value)] * batch.size
             else:
-                values[name] = self._column(name, given, fill, start, waits=takes_self)
-        self._rules(values, later, start)
-        return self._write(values, parts, start)
+                self._column(batch, name, given or [None] * batch.size, waits=takes_self)
+        self._rules(batch)
+        return self._write(batch)
 
-    def _parts(self, nested: _Nested, given: list[Any], fill: Callable[[Any], Any] | None, start: int) -> list[_Part]:
+    def _bound(self, name: str, value: Any) -> Any:
+        column = self.map.by_path[name]
+        checked = column.check(value)
+        bind = self.dialect.binder(column)
+        return checked if checked is None or bind is None else bind(checked)
+
+    def _parts(self, batch: _Batch, nested: _Nested, given: list[Any] | None) -> None:
+        optional = nested.attribute.default is not attrs.NOTHING
+        empty = nested.part(self._fixed_value(nested.name)) if optional else None
+        if given is None:
+            assert empty is not None
+            batch.fixed[nested.name] = empty.value
+            batch.same[nested.name] = empty
+            return
         made = []
-        empty = None if fill is None or getattr(fill, "__self__", None) is not None else nested.part(fill(None))
-        for at, value in enumerate(given, start):
+        for at, value in enumerate(given, batch.start):
             try:
                 made.append(empty if value is None and empty is not None else nested.part(value))
             except (ValueError, TypeError) as error:
                 raise Rows.refusal(error, at, nested.name) from error
-        return made
+        batch.parts[nested.name] = made
+        batch.values[nested.name] = [part.value for part in made]
 
-    def _column(
-        self, name: str, given: list[Any], fill: Callable[[Any], Any] | None, start: int, *, waits: bool
-    ) -> list[Any]:
+    def _column(self, batch: _Batch, name: str, given: list[Any], *, waits: bool) -> None:
         attribute = self.rows.fields[name]
         convert, validate, value_of = attribute.converter, attribute.validator, self.rows.value
-        enum = name != "id" and self.map.by_path[name].enum is not None
-        made = []
-        known: dict[Any, Any] = {}
-        for at, one in enumerate(given, start):
-            try:
-                if enum and one in known:
-                    made.append(known[one])
-                    continue
-                value = one
-                if one is None:
-                    if waits:
-                        made.append(None)
-                        continue
-                    if fill is not None:
-                        value = fill(None)
-                else:
-                    value = value_of(name, one) if name != "id" else one
-                if convert is not None:
-                    value = convert(value)
-                if validate is not None:
-                    validate(None, attribute, value)
-                if enum:
-                    known[one] = value
-            except (ValueError, TypeError) as error:
-                raise Rows.refusal(error, at, name) from error
-            made.append(value)
-        return made
+        column = self.map.by_path[name]
+        check, bind = column.check, self.dialect.binder(column)
+        optional = attribute.default is not attrs.NOTHING
+        default = self._fixed_value(name) if optional and not waits and None in given else None
+        values: list[Any] = []
+        bound: list[Any] = []
+        known: dict[str, tuple[Any, Any]] = {}
+        for at, one in enumerate(given, batch.start):
+            if type(one) is str and one in known:
+                value, raw = known[one]
+            elif one is None and (waits or optional):
+                value = default
+                raw = None if default is None else self._bound(name, default)
+            else:
+                try:
+                    value = one if name == "id" else value_of(name, one)
+                    if convert is not None:
+                        value = convert(value)
+                    if validate is not None:
+                        validate(None, attribute, value)
+                    raw = check(value)
+                except (ValueError, TypeError) as error:
+                    raise Rows.refusal(error, at, name) from error
+                if raw is not None and bind is not None:
+                    raw = bind(raw)
+                if type(one) is str and len(known) < _REPEATED:
+                    known[one] = value, raw
+            values.append(value)
+            bound.append(raw)
+        batch.values[name] = values
+        batch.bound[name] = bound
 
-    def _rules(self, values: dict[str, list[Any]], later: list[str], start: int) -> None:
+    def _rules(self, batch: _Batch) -> None:
         """Check what holds between the fields of one row, on one instance that is filled again for each."""
         check = getattr(self.map.model, "__attrs_post_init__", None)
-        if check is None and not later:
+        if check is None and not batch.later:
             return
-        names = list(values)
-        stand, put = object.__new__(self.map.model), object.__setattr__
-        put(stand, "version", 0)
-        defaults = {name: self.rows.fields[name].default.factory for name in later}
-        for at, row in enumerate(zip(*values.values(), strict=True)):
+        stand, put = self._stand(batch), object.__setattr__
+        names = list(batch.values)
+        for at, row in enumerate(zip(*batch.values.values(), strict=True)):
             for name, value in zip(names, row, strict=True):
                 put(stand, name, value)
             try:
-                for name, factory in defaults.items():
-                    if values[name][at] is None:
-                        attribute = self.rows.fields[name]
-                        made = factory(stand)
-                        made = made if attribute.converter is None else attribute.converter(made)
-                        if attribute.validator is not None:
-                            attribute.validator(None, attribute, made)
-                        values[name][at] = made
-                        put(stand, name, made)
+                for name in batch.later:
+                    if batch.values[name][at] is None:
+                        self._fill_later(batch, stand, name, at)
                 if check is not None:
                     check(stand)
             except (ValueError, TypeError) as error:
-                raise Rows.refusal(error, start + at) from error
+                raise Rows.refusal(error, batch.start + at) from error
 
-    def _write(self, values: dict[str, list[Any]], parts: dict[str, list[_Part]], start: int) -> int:
-        unit, map = self.unit, self.map
-        ids = values["id"]
-        size = len(ids)
-        bound: list[list[Any]] = []
-        for column in self.scalars:
-            check, bind = column.check, self._binder(column)
-            made = []
-            for at, value in enumerate(values[column.path], start):
-                try:
-                    checked = check(value)
-                except ValueError as error:
-                    raise Rows.refusal(error, at) from error
-                made.append(checked if checked is None or bind is _same else bind(checked))
-            bound.append(made)
+    def _fill_later(self, batch: _Batch, stand: Any, name: str, at: int) -> None:
+        """Fill a default that is made of the other fields."""
+        attribute = self.rows.fields[name]
+        made = attribute.default.factory(stand)
+        if attribute.converter is not None:
+            made = attribute.converter(made)
+        if attribute.validator is not None:
+            attribute.validator(None, attribute, made)
+        batch.values[name][at] = made
+        batch.bound[name][at] = self._bound(name, made)
+        object.__setattr__(stand, name, made)
+
+    def _stand(self, batch: _Batch) -> Any:
+        """Return an instance with the fields that are the same in every row."""
+        stand = object.__new__(self.map.model)
+        object.__setattr__(stand, "version", 0)
+        for name, value in batch.fixed.items():
+            object.__setattr__(stand, name, value)
+        return stand
+
+    def _write(self, batch: _Batch) -> int:
+        unit, map, size = self.unit, self.map, batch.size
         singles: list[list[Any]] = [[None] * size for _ in map.searched]
         for nested in self.documents:
             for offset, column in enumerate(nested.columns):
-                singles[self.place[column.path]] = [part.single[offset] for part in parts[nested.name]]
-        texts = [
-            "{" + ",".join(inside) + "}" if (inside := [part.text for part in row if part.text is not None]) else None
-            for row in zip(*parts.values(), strict=True)
-        ] if parts else [None] * size  # fmt: skip
-        added = unit._bind_at(unit._clock())
-        head = (unit.tenant,)
-        mid = (1, 1, added, unit.actor, unit.cause)
-        kept = range(size)
-        unique = self._unique(values, size)
-        if self.skip:
-            kept = self._kept(values, bound, unique, size)  # type: ignore[assignment]  # any sequence of places
-        rows = [
-            (*head, row[0], *mid, *row[1:])
-            for row in zip(*bound, *singles, texts, strict=True)
-        ]  # fmt: skip
+                parts = batch.parts.get(nested.name)
+                held = (
+                    [batch.same[nested.name].single[offset]] * size
+                    if parts is None
+                    else [p.single[offset] for p in parts]
+                )
+                singles[self.place[column.path]] = held
+        bound = [batch.bound[column.path] for column in self.scalars]
+        head, middle = unit.tenant, (1, 1, unit._bind_at(unit._clock()), unit.actor, unit.cause)
+        unique = self._unique(batch)
+        kept: Sequence[int] = self._kept(batch) if self.skip else range(size)
+        rows = [(head, row[0], *middle, *row[1:]) for row in zip(*bound, *singles, batch.texts(), strict=True)]
         chosen = rows if len(kept) == size else [rows[at] for at in kept]
-        unit.execute_many(
-            self.repository._statements.insert, chosen, lambda failure: self._blame(values, kept, failure)
-        )
-        self._keys(bound[0], parts, unique, kept)
+        unit.execute_many(self.repository._statements.insert, chosen, lambda failure: self._blame(batch, kept, failure))
+        self._keys(batch, unique, kept)
         return len(chosen)
 
-    def _filled(self, values: dict[str, list[Any]], at: int) -> Any:
-        stand = object.__new__(self.map.model)
-        object.__setattr__(stand, "version", 0)
-        for name, held in values.items():
+    def _filled(self, batch: _Batch, at: int) -> Any:
+        stand = self._stand(batch)
+        for name, held in batch.values.items():
             object.__setattr__(stand, name, held[at])
         return stand
 
-    def _unique(self, values: dict[str, list[Any]], size: int) -> list[list[tuple[str, str]]]:
-        """The keys of the rules of many keys, by row; rules and keys of equal values once."""
+    def _unique(self, batch: _Batch) -> list[list[tuple[str, str]]]:
+        """Return the keys of the rules of many keys, by row."""
         if not self.map.each:
-            return [[] for _ in range(size)]
-        stand, put = object.__new__(self.map.model), object.__setattr__
-        held = [(name, column) for name, column in values.items()]
+            return [[] for _ in range(batch.size)]
+        stand, put = self._stand(batch), object.__setattr__
         made = []
-        for at in range(size):
-            for name, column in held:
+        for at in range(batch.size):
+            for name, column in batch.values.items():
                 put(stand, name, column[at])
             made.append([(rule.name, search_key(key)) for rule in self.map.each for key in frozenset(rule.keys(stand))])
         return made
 
-    def _kept(
-        self, values: dict[str, list[Any]], bound: list[list[Any]], unique: list[list[tuple[str, str]]], size: int
-    ) -> list[int]:
-        """The places of rows whose id and unique values nobody holds, the first of equal ones."""
+    def _kept(self, batch: _Batch) -> list[int]:
+        """Return the places of rows whose id and unique values nobody holds, the first of equal ones."""
         repository = self.repository
         kept: list[int] = []
         taken: set[Any] = set()
-        for first in range(0, size, 500):
-            block = range(first, min(first + 500, size))
-            stands = [self._filled(values, at) for at in block]
+        for first in range(0, batch.size, 500):
+            block = range(first, min(first + 500, batch.size))
+            stands = [self._filled(batch, at) for at in block]
             present = {
                 repository._read_id(row[0]) for row in repository._rows_of([one.id for one in stands], live=False)
             }
@@ -318,18 +349,17 @@ class _Writer:
                 kept.append(at)
         return kept
 
-    def _keys(
-        self, ids: list[Any], parts: dict[str, list[_Part]], unique: list[list[tuple[str, str]]], kept: Sequence[int]
-    ) -> None:
-        unit, map = self.unit, self.map
+    def _keys(self, batch: _Batch, unique: list[list[tuple[str, str]]], kept: Sequence[int]) -> None:
+        unit, map, ids = self.unit, self.map, batch.bound["id"]
         p = self.dialect.parameter
-        search = [
-            (unit.tenant, map.table, path, key, ids[at])
-            for nested in self.documents
-            if nested.paths
-            for at in kept
-            for path, key in parts[nested.name][at].many
-        ]
+        search = []
+        for nested in self.documents:
+            if nested.name in batch.parts:
+                parts = batch.parts[nested.name]
+                search += [(unit.tenant, map.table, path, key, ids[at]) for at in kept for path, key in parts[at].many]
+            else:
+                many = batch.same[nested.name].many
+                search += [(unit.tenant, map.table, path, key, ids[at]) for path, key in many for at in kept]
         unit.execute_many(
             f"INSERT INTO pycrm_search (tenant, model, path, value, id) VALUES ({p}, {p}, {p}, {p}, {p})",  # noqa: S608
             search,
@@ -338,8 +368,8 @@ class _Writer:
             [(unit.tenant, map.table, rule, key, ids[at]) for at in kept for rule, key in unique[at]]
         )
 
-    def _blame(self, values: dict[str, list[Any]], kept: Sequence[int], failure: Any) -> Any:
-        return self.repository._blame([self._filled(values, at) for at in kept], failure)
+    def _blame(self, batch: _Batch, kept: Sequence[int], failure: Any) -> Any:
+        return self.repository._blame([self._filled(batch, at) for at in kept], failure)
 
 
 def _same(value: Any) -> Any:
