@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from uuid import UUID
 
 import attrs
 from hypothesis import strategies as st
@@ -22,6 +23,7 @@ from pycrm.model.customer import (
     Role,
     Strength,
 )
+from pycrm.model.earning import EarningMode, EarningRule, ProgramBudget
 from pycrm.model.evidence import Actor, ActorKind, EvidenceRef, Reason
 from pycrm.model.experiment import (
     Assignment,
@@ -41,8 +43,21 @@ from pycrm.model.lifecycle import ALLOWED, Stage, StageChange
 from pycrm.model.money import Money, MoneyAt
 from pycrm.model.offer import Offer, OfferDecision, OfferKind
 from pycrm.model.order import Order, OrderLine, OrderStatus, Product, Refund, UnallocatedRefund
-from pycrm.model.points import Bucket, EntryKind, Hold, Leg, Lot, PointsAccount, PointsEntry, RuleTotal
+from pycrm.model.points import (
+    Bucket,
+    CapSpan,
+    EarnCap,
+    EntryKind,
+    Hold,
+    Leg,
+    Lot,
+    PointsAccount,
+    PointsEntry,
+    RuleTotal,
+)
 from pycrm.model.predicate import AllOf, AnyOf, Not, Op, Where
+from pycrm.model.referral import Household, Referral, ReferralProgram, ReferralStatus, RejectReason
+from pycrm.model.reward import Redemption, RedemptionStatus, Reward, RewardKind
 from pycrm.model.source import IdentityLink, SourceRecord
 from pycrm.model.time import Period
 
@@ -665,7 +680,94 @@ points_accounts = st.builds(
     ),
 )
 
+lengths = st.timedeltas(timedelta(seconds=1), timedelta(days=400))
+earning_rules = st.builds(
+    EarningRule,
+    **_entity(
+        code=codes,
+        program=codes,
+        event=codes,
+        mode=st.just(EarningMode.PER_UNIT),
+        points=st.integers(1, 99),
+        min_amount=maybe(money()),
+        skus=many(text()),
+        period=periods(),
+        valid_for=maybe(lengths),
+        pending_for=maybe(lengths),
+        caps=many(st.builds(EarnCap, st.integers(0, 99), st.sampled_from(CapSpan))),
+    ),
+)
+program_budgets = st.builds(
+    ProgramBudget,
+    **_entity(program=codes, max_points=st.integers(50, 99), given=st.integers(0, 50), closed_at=maybe(instants)),
+)
+rewards = st.builds(
+    Reward,
+    **_entity(
+        code=codes,
+        program=codes,
+        name=text(),
+        kind=st.just(RewardKind.PERCENT),
+        cost=st.integers(1, 99),
+        percent=st.decimals("0.01", 100, places=2),
+        stock=maybe(st.integers(0, 9)),
+        period=periods(),
+    ),
+)
+redemptions = st.builds(
+    Redemption,
+    **_entity(
+        member_id=ids,
+        reward_id=ids,
+        points=st.integers(1, 99),
+        entry_key=text(),
+        at=instants,
+        status=st.sampled_from(RedemptionStatus),
+    ),
+)
+referral_programs = st.builds(
+    ReferralProgram,
+    **_entity(
+        code=codes,
+        program=codes,
+        advocate_points=st.integers(0, 99),
+        friend_points=st.integers(0, 99),
+        window=lengths,
+        limit=maybe(st.integers(0, 9)),
+        program_limit=maybe(st.integers(0, 9)),
+        velocity=st.integers(1, 9),
+        velocity_window=lengths,
+        household=st.sampled_from(Household),
+        level_rates=many(st.integers(0, 2000)),
+        period=periods(),
+    ),
+)
+referrals = st.builds(
+    lambda status, reason, **fields: Referral(
+        status=status, reason=reason if status is ReferralStatus.REJECTED else None, **fields
+    ),
+    st.sampled_from(ReferralStatus),
+    st.sampled_from(RejectReason),
+    **_entity(
+        program_code=codes,
+        code=text(),
+        advocate_id=st.just(UUID(int=1)),
+        friend_id=st.uuids(version=4),
+        invited_at=instants,
+        joined_at=maybe(instants),
+        qualified_at=maybe(instants),
+        closed_at=maybe(instants),
+        note=maybe(text()),
+    ),
+)
+
 ENTITIES = {
+    EarningRule: earning_rules,
+    ProgramBudget: program_budgets,
+    Redemption: redemptions,
+    Referral: referrals,
+    ReferralProgram: referral_programs,
+    Reward: rewards,
     PointsAccount: points_accounts,
     PointsEntry: points_entries,
     ContactPolicy: contact_policies,
