@@ -539,10 +539,7 @@ suppressions = st.builds(
     days,
     **_entity(address=text(), channel=maybe(channels), reason=codes),
 )
-<<<<<<< HEAD
 
-=======
->>>>>>> c7f3591 (model: the strategies of experiments and of contact policies stand side by side)
 arms = st.builds(
     ExperimentArm,
     code=codes,
