@@ -139,11 +139,9 @@ if TYPE_CHECKING:
         EventKind,
         LifecycleEvent,
         LifecyclePolicy,
-        Step,
         activity_status,
         derive,
         time_in_stage,
-        walk,
     )
     from pycrm.model.knowledge import (
         CustomerFact,
@@ -424,7 +422,6 @@ _HOME = {
     "Stage": "pycrm.model.lifecycle",
     "StageChange": "pycrm.model.lifecycle",
     "StatementLine": "pycrm.model.points",
-    "Step": "pycrm.model.journey",
     "StoreError": "pycrm.errors",
     "Strength": "pycrm.model.customer",
     "Suppression": "pycrm.model.contact_policy",
@@ -471,7 +468,6 @@ _HOME = {
     "stage_of": "pycrm.model.lifecycle",
     "time_in_stage": "pycrm.model.journey",
     "total": "pycrm.model.money",
-    "walk": "pycrm.model.journey",
     "where": "pycrm.model.predicate",
 }
 
@@ -628,7 +624,6 @@ __all__ = [
     "Stage",
     "StageChange",
     "StatementLine",
-    "Step",
     "StoreError",
     "Strength",
     "Suppression",
@@ -675,7 +670,6 @@ __all__ = [
     "stage_of",
     "time_in_stage",
     "total",
-    "walk",
     "where",
 ]
 

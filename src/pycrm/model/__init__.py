@@ -107,11 +107,9 @@ if TYPE_CHECKING:
         EventKind,
         LifecycleEvent,
         LifecyclePolicy,
-        Step,
         activity_status,
         derive,
         time_in_stage,
-        walk,
     )
     from pycrm.model.knowledge import (
         CustomerFact,
@@ -370,7 +368,6 @@ _HOME = {
     "Stage": "pycrm.model.lifecycle",
     "StageChange": "pycrm.model.lifecycle",
     "StatementLine": "pycrm.model.points",
-    "Step": "pycrm.model.journey",
     "Strength": "pycrm.model.customer",
     "Suppression": "pycrm.model.contact_policy",
     "Tier": "pycrm.model.assessment",
@@ -412,7 +409,6 @@ _HOME = {
     "stage_of": "pycrm.model.lifecycle",
     "time_in_stage": "pycrm.model.journey",
     "total": "pycrm.model.money",
-    "walk": "pycrm.model.journey",
     "where": "pycrm.model.predicate",
 }
 
@@ -547,7 +543,6 @@ __all__ = [
     "Stage",
     "StageChange",
     "StatementLine",
-    "Step",
     "Strength",
     "Suppression",
     "Tier",
@@ -589,7 +584,6 @@ __all__ = [
     "stage_of",
     "time_in_stage",
     "total",
-    "walk",
     "where",
 ]
 
