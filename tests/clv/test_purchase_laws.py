@@ -11,7 +11,14 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pycrm.clv import BetaGeoNBD, ModifiedBetaGeoNBD, ParetoNBD, convert, lifetime_value
-from pycrm.errors import BoundaryWarning, InvalidDataError, InvalidValueError, MissingColumnError, NotEstimableError, PycrmWarning
+from pycrm.errors import (
+    BoundaryWarning,
+    InvalidDataError,
+    InvalidValueError,
+    MissingColumnError,
+    NotEstimableError,
+    PycrmWarning,
+)
 
 MODELS = [
     BetaGeoNBD(r=0.243, alpha=4.414, a=0.793, b=2.426, unit="week"),

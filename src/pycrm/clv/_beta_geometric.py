@@ -64,7 +64,8 @@ def expected(t: Floats, r: Floats, alpha: Floats, a: Floats, b: Floats) -> Float
 
 def _nodes(t: Floats, alpha: Floats) -> int:
     """Return how many nodes a mean needs: more where t is far longer than alpha, for there the integrand turns sharply."""
-    return 97 if np.max(t / alpha, initial=0.0) <= 50.0 else 385
+    turn = float(np.max(t / alpha, initial=0.0))
+    return 65 if turn <= 5.0 else 97 if turn <= 50.0 else 385
 
 
 def discounted(rate: float, horizon: Floats, *parameters: Floats) -> Floats:
