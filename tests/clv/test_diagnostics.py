@@ -118,7 +118,7 @@ def test_lorenz_takes_weights_and_refuses_what_is_no_value():
     for nothing in ([], [0, 0]):
         with pytest.raises(NotEstimableError, match="nobody holds"):
             clv.lorenz(nothing)
-    with pytest.raises(InvalidValueError, match="share"):
+    with pytest.raises(InvalidDataError, match="share"):
         clv.lorenz([1, 2]).top(2)
 
 

@@ -124,6 +124,20 @@ def test_the_distribution_of_purchases_has_their_mean(model, history, horizon, s
     assert (n * found).sum() == pytest.approx(mean[1] - mean[0], rel=1e-7, abs=1e-9)
 
 
+@pytest.mark.parametrize("model", REGULAR)
+def test_a_long_silence_after_many_purchases_ends_in_nothing_not_in_overflow(model):
+    made = model(**SHAPES, k=3)
+    found = [float(made.expected_purchases(5, x, 5, 6)) for x in (10, 100, 1000, 10_000)]
+    assert found == sorted(found, reverse=True)
+    assert found[-1] < 1e-300
+    assert made.expected_purchases(50, 10_000, 10_000, 10_000) == pytest.approx(50.0, rel=0.02)
+    # Both forms of the weights meet where the one begins to overflow: given presence, the count is at least that of a newcomer.
+    present = [
+        float(made.expected_purchases(5, x, 5, 6) / made.probability_alive(x, 5, 6)) for x in (300, 330, 360, 390)
+    ]
+    assert np.diff(present, n=2) == pytest.approx(0.0, abs=0.05)
+
+
 @given(regular_models, histories(), st.floats(0.0, 60.0))
 def test_nobody_becomes_more_alive_by_waiting(model, history, more):
     now, later = (float(model.probability_alive(*history, ahead=ahead)) for ahead in (0.0, more))

@@ -14,8 +14,9 @@ from attrs import frozen
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import digamma
 
+from pycrm.clv._history import whole_number
 from pycrm.clv._series import log_rise
-from pycrm.errors import InvalidDataError, InvalidValueError, NotEstimableError
+from pycrm.errors import InvalidDataError, NotEstimableError
 from pycrm.table import column, column_names, eager, numbers
 
 if TYPE_CHECKING:
@@ -207,9 +208,7 @@ def discounted_renewals(  # the parameters of the model, in their usual sequence
 
 def horizon_of(horizon: float) -> float:
     """Return a number of periods, at least 0, whole or infinite."""
-    if not (horizon >= 0.0 and (np.isinf(horizon) or horizon == np.rint(horizon))):
-        raise InvalidValueError("horizon", horizon, "give a whole number of periods of at least 0, or infinity")
-    return float(horizon)
+    return whole_number("horizon", horizon, 0, infinite=True)
 
 
 def rows(  # the parameters of the model, in their usual sequence
@@ -218,9 +217,7 @@ def rows(  # the parameters of the model, in their usual sequence
     """Draw `n` lives watched for `watched` renewals."""
     import pandas as pd
 
-    for name, value in (("n", n), ("periods", watched)):
-        if value < 1 or value != np.rint(value):
-            raise InvalidValueError(name, value, "give a whole number of at least 1")
+    n, watched = int(whole_number("n", n, 1)), int(whole_number("periods", watched, 1))
     leaves = random.beta(alpha, beta, n)
     with np.errstate(divide="ignore", invalid="ignore"):
         trials = np.log(random.uniform(size=n)) / np.log1p(-leaves)

@@ -13,7 +13,18 @@ from pycrm.clv.units import Unit, checked_unit
 from pycrm.errors import InvalidDataError, InvalidValueError
 from pycrm.table import Frame, column_names, eager, numbers
 
-__all__ = ["Floats", "Histories", "checked", "lengths", "positive", "read", "shares", "unit_of", "weights_of"]
+__all__ = [
+    "Floats",
+    "Histories",
+    "checked",
+    "lengths",
+    "positive",
+    "read",
+    "shares",
+    "unit_of",
+    "weights_of",
+    "whole_number",
+]
 
 Floats: TypeAlias = NDArray[np.float64]
 
@@ -143,3 +154,16 @@ def shares(name: str, values: ArrayLike) -> Floats:
     floats = _floats(name, values)
     _refuse(name, ~((floats >= 0.0) & (floats <= 1.0)), floats, "give a probability between 0 and 1")
     return floats
+
+
+def whole_number(field: str, value: object, least: int, *, infinite: bool = False) -> float:
+    """Return a count as a float: a whole number of at least `least`, infinity where it is allowed."""
+    count = float(value) if isinstance(value, int | float | np.integer | np.floating) else np.nan
+    if (
+        isinstance(value, bool)
+        or not count >= least
+        or not (count == np.rint(count) and (infinite or np.isfinite(count)))
+    ):
+        fix = f"give a whole number of at least {least}" + (", or infinity" if infinite else "")
+        raise InvalidValueError(field, value, fix)
+    return count

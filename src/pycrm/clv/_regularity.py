@@ -21,7 +21,7 @@ from attrs import frozen
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import betainc, betaln, digamma, expit, gammaln
 
-from pycrm.clv._history import Floats, lengths, read
+from pycrm.clv._history import Floats, lengths, read, whole_number
 from pycrm.clv._quadrature import legendre
 from pycrm.clv._search import compress, finished, maximise, total
 from pycrm.clv._series import discounted_steps
@@ -58,6 +58,7 @@ __all__ = [
 ]
 
 _TERMS = 1_000_000
+_STEEP = 300.0  # in logs: how much the weight without its second factor may exceed 1
 
 
 def _stages(k: int, shape: Floats, silence: Floats, rate: Floats) -> Floats:
@@ -185,7 +186,33 @@ def _windows(
             later = np.where(span > 0.0, length / np.where(span > 0.0, span, 1.0), 0.0)[own]
         few = np.where(events >= k, betainc(np.maximum(events - k + 1.0, 1.0), float(k), later), 1.0)
         # Where nothing is silent, all hidden events lie ahead, and no time ahead leaves only the present stages.
-        yield rows, row, events, np.exp(logs) * few
+        steep = (-shape * np.log1p(-silence / rate))[own] > _STEEP
+        chance = np.exp(np.where(steep, 0.0, logs)) * few
+        if steep.any():
+            at = own[steep]
+            parts = (shape[at], rate[at], silence[at], length[at])
+            chance[steep] = _stage_by_stage(k, events[steep], *parts) * np.exp(-norm[at])
+        yield rows, row, events, chance
+
+
+def _stage_by_stage(  # a state, in its usual sequence
+    k: int, events: Floats, shape: Floats, rate: Floats, silence: Floats, length: Floats
+) -> Floats:
+    """Return the weight of `events` hidden ones as a sum over stages, where one of the two factors would overflow."""
+    made = np.zeros(events.shape)
+    for j, stage in enumerate(_stages(k, shape, silence, rate)):
+        later = np.maximum(events - j, 0.0)
+        with np.errstate(divide="ignore"):
+            logs = (
+                stage
+                + gammaln(shape + j + later)
+                - gammaln(shape + j)
+                - gammaln(later + 1.0)
+                - (shape + j) * np.log1p(length / rate)
+                + np.where(later > 0.0, later * np.log(length / (rate + length)), 0.0)
+            )
+        made += np.where(events >= j, np.exp(logs), 0.0)
+    return made
 
 
 def _left(a: float, stays: Floats, top: int) -> tuple[Floats, NDArray[np.int64]]:
@@ -410,9 +437,8 @@ def search(
     name: str,
 ) -> Fit[M]:
     """Fit for one k, or for 1, 2, ... until two in a row fit worse than the best."""
-    for field, value in (("k", k), ("largest_k", largest_k)):
-        if value is not None and (isinstance(value, bool) or value < 1 or value != np.rint(value)):
-            raise InvalidValueError(field, value, "give a whole number of at least 1")
+    for field, value in (("k", 1 if k is None else k), ("largest_k", largest_k)):
+        whole_number(field, value, 1)
     data = read(summary, unit=unit)
     names = column_names(summary)
     if k == 1 and "log_gaps" not in names:

@@ -12,7 +12,7 @@ import numpy as np
 from attrs import field, frozen
 from numpy.typing import ArrayLike
 
-from pycrm.clv._history import Floats, lengths, read, weights_of
+from pycrm.clv._history import Floats, lengths, read, shares, weights_of, whole_number
 from pycrm.clv.beta_geo_beta_binomial import BetaGeoBetaBinomial
 from pycrm.clv.gamma_gamma import GammaGamma, density_of_means
 from pycrm.clv.units import DAYS, Unit, checked_unit
@@ -168,7 +168,7 @@ def frequency_histogram(model: Any, summary: Frame, *, top: int = 7) -> pd.DataF
     """
     import pandas as pd
 
-    _at_least_1("top", top)
+    whole_number("top", top, 1)
     data = read(summary)
     weight = np.ones(data.age.size) if data.weight is None else data.weight
     n = np.arange(top)
@@ -182,11 +182,6 @@ def frequency_histogram(model: Any, summary: Frame, *, top: int = 7) -> pd.DataF
             "expected": np.append(expected, weight.sum() - expected.sum()),
         }
     )
-
-
-def _at_least_1(name: str, value: int) -> None:
-    if value < 1 or value != np.rint(value):
-        raise InvalidValueError(name, value, "give a whole number of at least 1")
 
 
 def _holdout(model: Any, holdout: Frame) -> tuple[Floats, Floats, Floats, Floats, Floats, Floats]:
@@ -226,7 +221,7 @@ def holdout_by_frequency(model: Any, holdout: Frame, *, top: int = 7) -> pd.Data
     """
     import pandas as pd
 
-    _at_least_1("top", top)
+    whole_number("top", top, 1)
     frequency, _, weight, _, actual, expected = _holdout(model, holdout)
     group = np.minimum(frequency, top).astype(np.int64)
     people = np.bincount(group, weights=weight)
@@ -298,9 +293,9 @@ def holdout_accuracy(model: Any, holdout: Frame) -> HoldoutAccuracy:
 
 def _grid(model: Any, age: float, most: int, points: int) -> tuple[Floats, Floats, Any]:
     """Return frequencies, recencies and which pairs of them are histories of this model."""
-    _at_least_1("most", most)
-    _at_least_1("points", points)
-    if not (np.isfinite(age) and age > 0.0):
+    whole_number("most", most, 1)
+    whole_number("points", points, 1)
+    if not isinstance(age, int | float | np.integer | np.floating) or not float(lengths("age", age)) > 0.0:
         raise InvalidValueError("age", age, "give a finite number above 0")
     frequency = np.arange(float(most) + 1.0)
     discrete = isinstance(model, BetaGeoBetaBinomial)
@@ -392,9 +387,8 @@ class Lorenz:
         >>> lorenz([1, 1, 1, 1, 16]).top(0.2)
         0.8
         """
-        if not 0.0 <= share <= 1.0:
-            raise InvalidValueError("share", share, "give a share between 0 and 1")
-        return float(1.0 - np.interp(1.0 - share, self.customers, self.value))
+        part = float(np.asarray(shares("share", share)))
+        return float(1.0 - np.interp(1.0 - part, self.customers, self.value))
 
 
 def lorenz(values: ArrayLike, *, weight: ArrayLike = 1.0) -> Lorenz:
@@ -451,7 +445,7 @@ def spend_density(model: GammaGamma | Fit[GammaGamma], summary: Frame, *, points
     import pandas as pd
     from scipy.stats import gaussian_kde
 
-    _at_least_1("points", points)
+    whole_number("points", points, 1)
     x, m = numbers(summary, "frequency", minimum=0.0, integer=True), numbers(summary, "mean_value")
     weight = weights_of(summary)
     kept = (x > 0.0) & (m > 0.0)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pycrm.clv._history import Floats, read
+from pycrm.clv._history import Floats, read, whole_number
 from pycrm.clv.units import Unit, checked_unit, convert
 from pycrm.clv.value import PurchaseModel
 from pycrm.errors import InvalidValueError
@@ -58,8 +58,7 @@ def forecast_purchases(
     import pandas as pd
 
     often: Any = model.model if isinstance(model, Fit) else model
-    if periods < 1 or periods != np.rint(periods):
-        raise InvalidValueError("periods", periods, "give a whole number of at least 1")
+    count = int(whole_number("periods", periods, 1))
     if often.unit is None:
         raise InvalidValueError(
             "model.unit", None, "the model does not know its unit of time; give it one, unit='week'"
@@ -67,7 +66,7 @@ def forecast_purchases(
     table = eager(summary)
     data = read(table, unit=often.unit)
     weight = np.ones(data.age.size) if data.weight is None else data.weight
-    ends = [convert(float(n), checked_unit(unit), often.unit) for n in range(1, int(periods) + 1)]
+    ends = [convert(float(n), checked_unit(unit), often.unit) for n in range(1, count + 1)]
 
     def expected(of: Any) -> Floats:
         if getattr(of, "purchase_effects", None) or getattr(of, "dropout_effects", None):
@@ -77,9 +76,9 @@ def forecast_purchases(
 
     rate = np.divide(data.frequency, data.age, out=np.zeros(data.age.size), where=data.age > 0.0)
     columns: dict[str, Any] = {
-        "period": np.arange(1, int(periods) + 1),
+        "period": np.arange(1, count + 1),
         "expected": expected(often),
-        "naive": np.full(int(periods), float(weight @ rate) * ends[0]),
+        "naive": np.full(count, float(weight @ rate) * ends[0]),
     }
     if isinstance(model, Fit) and np.isfinite(model.covariance).all():
         found = model.predict(expected, confidence=confidence)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from pycrm.clv._history import Floats
+from pycrm.clv._history import Floats, whole_number
 from pycrm.errors import InvalidDataError, InvalidValueError, NotEstimableError
 
 __all__ = ["cohort_value", "margin_value"]
@@ -78,8 +78,7 @@ def margin_value(
     m, cost = _numbers("margin", margin, -np.inf, np.inf), _numbers("acquisition_cost", acquisition_cost, 0.0, np.inf)
     kept, rate = _numbers("retention", retention, 0.0, 1.0), _numbers("discount_rate", discount_rate, 0.0, np.inf)
     grown = _numbers("growth", growth, -1.0, np.inf)
-    if not (horizon >= 0.0 and (np.isinf(horizon) or horizon == np.rint(horizon))):
-        raise InvalidValueError("horizon", horizon, "give a whole number of periods of at least 0, or infinity")
+    whole_number("horizon", horizon, 0, infinite=True)
     step = np.asarray(kept * (1.0 + grown) / (1.0 + rate))
     if np.isinf(horizon):
         if (step >= 1.0).any():
@@ -135,7 +134,9 @@ def cohort_value(
         raise InvalidDataError(
             "margin", None, earned.shape, f"give one number, or one for each of {alive.size} periods"
         )
-    rate = float(_numbers("discount_rate", discount_rate, 0.0, np.inf))
+    rate = _numbers("discount_rate", discount_rate, 0.0, np.inf)
+    if rate.ndim:
+        raise InvalidValueError("discount_rate", rate.tolist(), "give one number")
     period = np.arange(alive.size)
     survival, discount = alive / alive[0], (1.0 + rate) ** -period.astype(np.float64)
     value = survival * earned * discount

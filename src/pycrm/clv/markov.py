@@ -8,6 +8,7 @@ import numpy as np
 from attrs import field, frozen
 from numpy.typing import ArrayLike, NDArray
 
+from pycrm.clv._history import whole_number
 from pycrm.clv.units import Per, Unit, continuous_rate
 from pycrm.errors import InvalidDataError, InvalidValueError, NotEstimableError
 
@@ -15,7 +16,12 @@ __all__ = ["MarkovChain", "MarkovSensitivity"]
 
 
 def _matrix(values: ArrayLike) -> NDArray[np.float64]:
-    matrix = np.array(values, dtype=np.float64)
+    try:
+        matrix = np.array(values, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise InvalidValueError(
+            "MarkovChain", values, "give numbers: a square matrix, and one reward a state"
+        ) from None
     matrix.flags.writeable = False
     return matrix
 
@@ -101,7 +107,7 @@ class MarkovChain:
 
     @states.default
     def _numbered(self) -> tuple[str, ...]:
-        return tuple(map(str, range(self.transition.shape[0])))
+        return tuple(map(str, range(len(self.transition) if self.transition.ndim else 0)))
 
     @states.validator
     def _named(self, _: object, value: tuple[str, ...]) -> None:
@@ -109,8 +115,7 @@ class MarkovChain:
             raise InvalidValueError("MarkovChain.states", value, "give each state a name of its own")
 
     def _discount(self, discount_rate: float, per: Per, horizon: float) -> float:
-        if not (horizon >= 0.0 and (np.isinf(horizon) or horizon == np.rint(horizon))):
-            raise InvalidValueError("horizon", horizon, "give a whole number of periods of at least 0, or infinity")
+        whole_number("horizon", horizon, 0, infinite=True)
         rate = continuous_rate(discount_rate, per, self.unit)
         if rate <= 0.0 and np.isinf(horizon):
             reason = "customers are in some state for ever: give a positive discount_rate, or a finite horizon"
@@ -126,12 +131,14 @@ class MarkovChain:
         >>> chain.distribution(2, [100, 0])
         array([64., 36.])
         """
-        if periods < 0 or periods != np.rint(periods):
-            raise InvalidValueError("periods", periods, "give a whole number of at least 0")
-        return np.asarray(self._start(start) @ np.linalg.matrix_power(self.transition, int(periods)))
+        steps = int(whole_number("periods", periods, 0))
+        return np.asarray(self._start(start) @ np.linalg.matrix_power(self.transition, steps))
 
     def _start(self, start: ArrayLike) -> NDArray[np.float64]:
-        shares = np.asarray(start, dtype=np.float64)
+        try:
+            shares = np.asarray(start, dtype=np.float64)
+        except (TypeError, ValueError):
+            raise InvalidValueError("start", start, "give one number of at least 0 for each state") from None
         if shares.shape != self.reward.shape or not (np.isfinite(shares) & (shares >= 0.0)).all():
             raise InvalidValueError("start", shares.tolist(), "give one number of at least 0 for each state")
         return shares

@@ -274,7 +274,7 @@ class NBD:
         np.True_
         """
         x, _, T = checked(frequency, recency, age)
-        shape = (draws, *np.broadcast_shapes(x.shape, np.shape(horizon)))
-        return random.poisson(
-            random.gamma(np.broadcast_to(self.r + x, shape)) / (self.alpha + T) * lengths("horizon", horizon)
-        )
+        length = lengths("horizon", horizon)
+        shape = (draws, *np.broadcast_shapes(x.shape, length.shape))
+        rate = random.gamma(np.broadcast_to(self.r + x, shape)) / (self.alpha + T)
+        return np.asarray(random.poisson(rate * length))
