@@ -295,7 +295,8 @@ def _grid(model: Any, age: float, most: int, points: int) -> tuple[Floats, Float
     """Return frequencies, recencies and which pairs of them are histories of this model."""
     whole_number("most", most, 1)
     whole_number("points", points, 1)
-    if not isinstance(age, int | float | np.integer | np.floating) or not float(lengths("age", age)) > 0.0:
+    span = lengths("age", age)
+    if span.ndim or not span > 0.0:
         raise InvalidValueError("age", age, "give a finite number above 0")
     frequency = np.arange(float(most) + 1.0)
     discrete = isinstance(model, BetaGeoBetaBinomial)
