@@ -18,8 +18,10 @@ from pycrm.matching import (
     resolve_edges,
     splink_edges,
 )
-from pycrm.matching.fields import KINDS
+from pycrm.matching.comparison import compare
+from pycrm.matching.fields import KINDS, Vocabulary
 from pycrm.matching.keys import keys_of
+from pycrm.matching.single import level_of
 
 LABELS = st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5)), min_size=1, max_size=30)
 FAMILY = {"given": "given_name", "surname": "surname", "birth": "date", "address": "address", "phone": "phone"}
@@ -94,6 +96,20 @@ ODD = (
 @example(["1900-01-01", "19000101", "1980-02-28"] * 30, "date")
 def test_keys_in_bulk_are_keys_one_by_one(values, kind):
     assert keys_of(kind, values) == [keys_of(kind, [value])[0] for value in values]
+
+
+@given(ODD, ODD, st.sampled_from(KINDS))
+@example("Maria Carmen Gil", "Gil, Maria Carmen", "full_name")
+@example("Gil Ruiz", "Ruiz", "surname")
+@example("Paco", "Francisco", "given_name")
+@example("1980-01-02", "1980-02-01", "date")
+@example("1980-01-02", "1981-10-02", "date")
+def test_one_pair_has_the_level_it_has_among_many(one, other, kind):
+    keys = [key for key in keys_of(kind, [one, other]) if key is not None]
+    if len(set(keys)) == 2:
+        vocabulary, first, second = Vocabulary.of(kind, keys), np.array([0]), np.array([1])
+        assert compare(vocabulary, first, vocabulary, second).tolist() == [level_of(kind, *keys)]
+        assert level_of(kind, *keys) == level_of(kind, *keys[::-1])
 
 
 def test_edges_of_another_engine_go_through_our_clusters():

@@ -52,7 +52,8 @@ LEVELS: dict[str, tuple[str, ...]] = {
 """The levels of each kind in words, from disagreement to equality."""
 
 SWAPPED = LEVELS["given_name"].index("swapped with the surname")
-_CLOSE, _SIMILAR = 0.92, 0.8  # Jaro-Winkler; the customary thresholds of record linkage
+# Jaro-Winkler; the customary thresholds of record linkage, met also where the last bit of a float falls short.
+CLOSE, SIMILAR = 0.92 - 1e-6, 0.8 - 1e-6
 
 
 def levels_of_columns(
@@ -74,7 +75,7 @@ def levels_of_columns(
 def _once(left: Sequence[Column], made: Levels) -> None:
     """Where a name is given whole and in parts, count it once: the parts if both are there, else the whole."""
     kinds = [column.kind for column in left]
-    if not {"full_name", "given_name", "surname"} <= set(kinds):
+    if any(kinds.count(kind) != 1 for kind in ("full_name", "given_name", "surname")):
         return
     whole, given, family = kinds.index("full_name"), kinds.index("given_name"), kinds.index("surname")
     parts = (made[:, given] >= 0) & ((made[:, family] >= 0) | (made[:, given] == SWAPPED))
@@ -176,7 +177,7 @@ def _row_length(a: NDArray[np.int64], b: NDArray[np.int64]) -> int:
 
 def _by_text(left: Vocabulary, a: NDArray[np.int64], right: Vocabulary, b: NDArray[np.int64]) -> Levels:
     likeness = _similarity(JaroWinkler.similarity, left, a, right, b)
-    return np.asarray((likeness >= _SIMILAR).astype(np.int8) + (likeness >= _CLOSE))
+    return np.asarray((likeness >= SIMILAR).astype(np.int8) + (likeness >= CLOSE))
 
 
 def _by_given_name(left: Vocabulary, a: NDArray[np.int64], right: Vocabulary, b: NDArray[np.int64]) -> Levels:
@@ -204,7 +205,7 @@ def _by_full_name(left: Vocabulary, a: NDArray[np.int64], right: Vocabulary, b: 
     likeness = _similarity(JaroWinkler.similarity, left, a, right, b)
     sorted_likeness = _similarity(fuzz.token_sort_ratio, left, a, right, b) / np.float32(100.0)
     likeness = np.maximum(likeness, sorted_likeness)
-    made = np.where(likeness >= _CLOSE, 3, likeness >= _SIMILAR).astype(np.int8)
+    made = np.where(likeness >= CLOSE, 3, likeness >= SIMILAR).astype(np.int8)
     several, shared, fewest, most = _shared_words(left, a, right, b)
     some = several[shared > 1]
     made[some] = np.maximum(made[some], 2)
@@ -244,8 +245,8 @@ def _by_date(left: Vocabulary, a: NDArray[np.int64], right: Vocabulary, b: NDArr
 
 def _by_email(left: Vocabulary, a: NDArray[np.int64], right: Vocabulary, b: NDArray[np.int64]) -> Levels:
     likeness = _similarity(JaroWinkler.similarity, left, a, right, b)
-    made = (likeness >= 0.88).astype(np.int8)
-    made[(likeness >= 0.96) | (left.feature("short")[a] == right.feature("short")[b])] = 2
+    made = (likeness >= 0.88 - 1e-6).astype(np.int8)
+    made[(likeness >= 0.96 - 1e-6) | (left.feature("short")[a] == right.feature("short")[b])] = 2
     return made
 
 
@@ -266,7 +267,7 @@ def _by_identifier(left: Vocabulary, a: NDArray[np.int64], right: Vocabulary, b:
 
 def _by_address(left: Vocabulary, a: NDArray[np.int64], right: Vocabulary, b: NDArray[np.int64]) -> Levels:
     likeness = _similarity(fuzz.ratio, left, a, right, b)
-    return np.asarray((likeness >= 70).astype(np.int8) + (likeness >= 88))
+    return np.asarray((likeness >= 70 - 1e-4).astype(np.int8) + (likeness >= 88 - 1e-4))
 
 
 def _by_number(left: Vocabulary, a: NDArray[np.int64], right: Vocabulary, b: NDArray[np.int64]) -> Levels:

@@ -22,7 +22,7 @@ _SMALLEST = 1e-7
 _ENOUGH = 30  # pairs of a rule, to say what people alike there look like
 _PERSONAL = {"date", "identifier", "number"}  # two people who agree on these do so by chance
 _SHARABLE = {"surname", "address", "phone", "email", "postcode", "city"}  # what a household or namesakes have in common
-_SHARED = {"address", "phone", "email"}  # two people agree on these because they share the thing, not by chance
+SHARED = {"address", "phone", "email"}  # two people agree on these because they share the thing, not by chance
 
 Rows = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -104,7 +104,7 @@ class Weigher:
                 continue
             equal = np.flatnonzero(levels[:, number] == len(self.weights[number]) - 2)
             adjusted = self.adjusted(number, column, right[number], rows[equal], others[equal])
-            (shared if column.kind in _SHARED else by_chance)[equal] += adjusted
+            (shared if column.kind in SHARED else by_chance)[equal] += adjusted
         return self.model.prior_weight + by_chance + np.minimum(fields + shared, alike)
 
     def of_patterns(

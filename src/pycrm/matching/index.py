@@ -15,7 +15,9 @@ from pycrm.matching.clusters import Constraints, cluster
 from pycrm.matching.comparison import levels_of_columns
 from pycrm.matching.engine import probabilities
 from pycrm.matching.fields import Column, Records, Vocabulary, canonical_order, read_cells, read_records
-from pycrm.matching.resolution import FAINT, Resolution, Scorer, named
+from pycrm.matching.keys import keys_of
+from pycrm.matching.resolution import BY_RULE, FAINT, Resolution, Scorer, named
+from pycrm.matching.single import SingleWeigher
 from pycrm.table import Frame, build
 
 __all__ = ["Match", "MatchIndex"]
@@ -24,6 +26,7 @@ Rows = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
 _MIX = np.int64(1_000_003_000_007)
+_MANY = 100  # mates from which arrays are sooner than one by one
 
 
 @frozen
@@ -101,6 +104,11 @@ class MatchIndex:
             held.vocabulary.warm()
         rules = tuple(dict.fromkeys((*resolution.model.rules, *resolution.rules)))
         self._blocks = tuple(self._block(rule, parts) for rule in rules)
+        weigher = self._scorer.weigher
+        simple = weigher is not None and all(held.codes.ndim == 1 for held in self._columns)
+        self._single = (
+            SingleWeigher(weigher, self._columns, self._scorer.rules, BY_RULE) if weigher and simple else None
+        )
 
     def _block(self, rule: BlockRule, parts: Parts) -> _Block:
         placed = []
@@ -153,11 +161,15 @@ class MatchIndex:
         unknown = [name for name in record if name not in self._names]
         if unknown:
             raise InvalidValueError("record", unknown[0], f"the index knows the fields {', '.join(self._names)}")
-        new = [self._placed(number, [record.get(name)]) for number, name in enumerate(self._names)]
-        rows = self._mates(new, 1)[1]
+        single = self._one_by_one(record) if self._single else None
+        if single is None:
+            new = [self._placed(number, [record.get(name)]) for number, name in enumerate(self._names)]
+            rows = self._mates(new, 1)[1]
+            weight = self._weigh(rows, np.zeros(len(rows), dtype=np.int64), new)
+        else:
+            rows, weight = single
         if not rows.size:
             return ()
-        weight = self._weigh(rows, np.zeros(len(rows), dtype=np.int64), new)
         probability = probabilities(weight)
         bar = self.resolution.threshold if least is None else least
         order = np.lexsort((rows, -weight))[:limit]
@@ -169,6 +181,44 @@ class MatchIndex:
             for place in order.tolist()
             if probability[place] > bar
         )
+
+    def _one_by_one(self, record: Mapping[str, Any]) -> tuple[Rows, Floats] | None:
+        """Return the mates of a record of single values and their weights; None where that is not the sooner way."""
+        keys: list[str | None] = []
+        for held in self._columns:
+            value = record.get(held.name)
+            if value is not None and (not isinstance(value, str) or (held.kind == "email" and ";" in value)):
+                return None
+            keys.append(None if value is None else keys_of(held.kind, [value])[0])
+        mates: set[int] = set()
+        for block in self._blocks:
+            wanted = self._key_of(block, keys)
+            if wanted is None:
+                continue
+            low = int(block.keys.searchsorted(wanted))
+            if low == len(block.keys) or block.keys[low] != wanted:
+                continue
+            high = int(block.keys.searchsorted(wanted, side="right"))
+            mates.update(block.rows[low : high if high - low <= self._cap else low + WINDOW].tolist())
+            if len(mates) > _MANY:
+                return None
+        rows = sorted(mates)
+        assert self._single is not None
+        weight = [self._single.weigh(row, keys) for row in rows]
+        return np.array(rows, dtype=np.int64), np.array(weight, dtype=float)
+
+    def _key_of(self, block: _Block, keys: Sequence[str | None]) -> np.int64 | None:
+        """Return the key of one record in a block: the same arithmetic as in bulk, which wraps at 64 bits."""
+        mixed = 0
+        for number, piece in block.parts:
+            key = keys[number]
+            if key is None:
+                return None
+            code = self._pieces[number, piece].get(Parts.cut(self._columns[number].kind, piece)(key) if piece else key)
+            if code is None:
+                return None
+            mixed = (mixed * int(_MIX) + code + 2**63) % 2**64 - 2**63
+        return np.int64(mixed)
 
     def link(self, frame: Frame, *, id: str) -> Any:
         """Return the pairs of new records and those of the base, as a frame `left` (new), `right`, `weight`, `probability`."""
