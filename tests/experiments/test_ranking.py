@@ -77,6 +77,17 @@ def test_when_the_treatment_harms_better_than_chance_is_still_above_zero():
     assert qini(y, w, score, replicates=50).interval[0] > 0
 
 
+def test_reading_the_replicates_at_some_thousand_places_moves_no_interval(monkeypatch):
+    from pycrm.experiments import ranking
+
+    y, w, score = experiment(12_000, np.random.default_rng(0))
+    coarse = qini(y, w, score, replicates=50)
+    monkeypatch.setattr(ranking, "_PLACES", 12_000)
+    exact = qini(y, w, score, replicates=50)
+    assert coarse.coefficient == exact.coefficient
+    assert coarse.interval == pytest.approx(exact.interval, abs=exact.standard_error / 100)
+
+
 @pytest.mark.parametrize("runs", [60, pytest.param(400, marks=pytest.mark.deep)])
 def test_the_interval_covers_and_a_random_score_is_seldom_found_good(runs):
     covered = crossed = 0

@@ -15,8 +15,9 @@ __all__ = ["cuped", "difference_in_differences", "regression_adjusted"]
 BEFORE = "the covariates were measured before the assignment"
 
 
-def _independent(covariates: NDArray[np.float64], arm: Label) -> None:
-    if np.linalg.matrix_rank(covariates) < covariates.shape[1]:
+def _independent(gram: NDArray[np.float64], arm: Label) -> None:
+    """Refuse covariates, by their scaled cross products, of which one is a sum of others."""
+    if float(np.linalg.eigvalsh(gram)[0]) < 1e-12 * len(gram):
         raise NotEstimableError(
             "the adjustment", f"in arm {arm!r} a covariate is constant or a sum of others; leave it out"
         )
@@ -75,8 +76,10 @@ def cuped(
     scale = inside_x.std(axis=0)
     if (scale == 0.0).any():
         raise NotEstimableError("the adjustment", "a covariate does not vary within the arms; leave it out")
-    _independent(inside_x / scale, "all")
-    slope, *_ = np.linalg.lstsq(inside_x, inside_y, rcond=None)
+    inside_x /= scale
+    gram = inside_x.T @ inside_x / len(values)
+    _independent(gram, "all")
+    slope = np.linalg.solve(gram, inside_x.T @ inside_y / len(values)) / scale
     adjusted = values - (known - known.mean(axis=0)) @ slope
     plain = welch(values, treated, labels, confidence=confidence, method="", assumes=())
     found = welch(
@@ -143,7 +146,7 @@ def regression_adjusted(
         if (scale == 0.0).any():
             raise NotEstimableError("the adjustment", f"in arm {label!r} a covariate is constant; leave it out")
         X /= scale
-        _independent(X, label)
+        _independent(X.T @ X / len(y), label)
         q, r = np.linalg.qr(X)
         first = np.linalg.inv(r)[0] / scale[0]  # row of (R^-1): the intercept is first @ Q'y
         share = np.clip(1.0 - np.einsum("ij,ij->i", q, q), 1e-12, None)

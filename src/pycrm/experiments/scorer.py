@@ -136,26 +136,26 @@ class LogisticScorer:
         beta = np.zeros(Z.shape[1])
         beta[0] = np.log(mean / (1.0 - mean))
 
-        def objective(b: Array) -> float:
-            score = Z @ b
-            return float(y @ score - np.logaddexp(0.0, score).sum() - 0.5 * ridge @ b**2)
+        def slope_at(b: Array) -> tuple[Array, Array]:
+            p = 0.5 * (1.0 + np.tanh(0.5 * (Z @ b)))
+            return p, Z.T @ (y - p) - ridge * b
 
-        value = objective(beta)
-        taken, norm = 0, np.inf
-        while True:
-            p = 0.5 * (1.0 + np.tanh(0.5 * (Z @ beta)))
-            slope = Z.T @ (y - p) - ridge * beta
-            norm = float(np.abs(slope).max()) / len(y)
-            if norm < 1e-9 or taken == self.steps:
-                break
+        p, slope = slope_at(beta)
+        taken = 0
+        while float(np.abs(slope).max()) > 1e-9 * len(y) and taken < self.steps:
             taken += 1
             curve = (Z * (p * (1.0 - p))[:, None]).T @ Z + np.diag(ridge)
             step = np.linalg.solve(curve + 1e-12 * len(y) * np.eye(len(beta)), slope)
             length = 1.0
-            # Newton overshoots where the probabilities saturate; the ridge makes the optimum unique, so halving finds it.
-            while (moved := objective(beta + length * step)) < value and length > 1e-8:
+            moved = slope_at(beta + step)
+            # Newton overshoots where the probabilities saturate. Its step shortens the gradient if it is short enough itself,
+            # and the ridge leaves one place where the gradient vanishes.
+            while float(moved[1] @ moved[1]) > float(slope @ slope) and length > 1e-8:
                 length /= 2.0
-            beta, value = beta + length * step, moved
+                moved = slope_at(beta + length * step)
+            beta = beta + length * step
+            p, slope = moved
+        norm = float(np.abs(slope).max()) / len(y)
         coefficients = beta[1:] / scale
         return LinearPredictor(
             intercept=float(beta[0] - centre @ coefficients),

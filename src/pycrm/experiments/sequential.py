@@ -306,13 +306,14 @@ class GroupSequential:
 
         The density of the running sum among those not stopped is carried from look to look by Gauss-Legendre quadrature.
         """
-        from scipy import optimize, stats
+        from scipy import optimize
+        from scipy.special import ndtr, ndtri
 
         x, w = np.polynomial.legendre.leggauss(_NODES)
         t = np.asarray(self.fractions)
         spend = np.diff(self.spent(), prepend=0.0)
         bounds = np.empty(len(t))
-        bounds[0] = stats.norm.isf(spend[0] / 2.0)
+        bounds[0] = -ndtri(spend[0] / 2.0)
         at = np.zeros(1)
         mass = np.ones(1)
         for k in range(len(t)):
@@ -328,13 +329,14 @@ class GroupSequential:
                     step: float = step,
                 ) -> float:
                     edge = z * float(np.sqrt(t[k]))
-                    out = stats.norm.sf((edge - at) / step) + stats.norm.sf((edge + at) / step)
+                    out = ndtr((at - edge) / step) + ndtr((-edge - at) / step)
                     return float(mass @ out) - float(spend[k])
 
                 bounds[k] = optimize.brentq(crossing, 0.0, 40.0, xtol=1e-12)
             edge = bounds[k] * np.sqrt(t[k])
             nodes = edge * x
-            mass = edge * w * (stats.norm.pdf((nodes[:, None] - at) / step) / step @ mass)
+            density = np.exp(-0.5 * ((nodes[:, None] - at) / step) ** 2) / (step * np.sqrt(2.0 * np.pi))
+            mass = edge * w * (density @ mass)
             at = nodes
         return bounds
 
