@@ -464,6 +464,9 @@ def _engagement(
     now = int(np.datetime64(as_of.isoformat(), "us").astype(np.int64))
     past = moments <= now
     who, kinds, moments = who[past], kinds[past], moments[past]
+    # Sorted once for all rules. Equal moments are interchangeable: they earn the same in whichever order they come.
+    order = np.lexsort((moments, who))
+    who, kinds, moments = who[order], kinds[order], moments[order]
     place = {str(value): index for index, value in enumerate(kind_values)}
     by_kind = {code: np.flatnonzero(kinds == code) for code in set(kinds.tolist())}
     scored: dict[str, NDArray[np.int64]] = {}
@@ -479,11 +482,9 @@ def _engagement(
 def _rule_sums(
     rule: EventRule, who: NDArray[np.int64], moments: NDArray[np.int64], now: int, size: int
 ) -> NDArray[np.float64]:
+    """Return what a rule earned each lead; events come sorted by lead and moment, so a replay adds up in the same order."""
     earned = np.full(len(who), float(rule.points))
     if rule.day_cap is not None and len(who):
-        # Equal moments are interchangeable: the events of a day earn the same points in whichever order these come.
-        order = np.lexsort((moments, who))
-        who, moments = who[order], moments[order]
         day = moments // MICROSECONDS_A_DAY
         start = np.flatnonzero(np.r_[True, (who[1:] != who[:-1]) | (day[1:] != day[:-1])])
         turn = np.arange(len(who)) - np.repeat(start, np.diff(np.r_[start, len(who)]))
@@ -494,10 +495,7 @@ def _rule_sums(
         kept = days <= rule.window
         who, earned, days = who[kept], earned[kept], days[kept]
     if rule.half_life is not None:
-        # Added up in one order, so that a replay gives the same last digit.
         earned = earned * np.exp2(-days / rule.half_life)
-        order = np.lexsort((earned, who))
-        who, earned = who[order], earned[order]
     return np.bincount(who, weights=earned, minlength=size).astype(np.float64)
 
 

@@ -16,6 +16,8 @@ from pycrm.errors import InvalidDataError, InvalidValueError, NotEstimableError
 
 __all__ = ["ChoiceOfK", "Clusters", "adjusted_rand_index", "choose_k", "fit_clusters", "silhouette"]
 
+STILL = 1e-4  # squared movement of all centres, in standard units, below which a start is not pursued further
+
 
 @frozen(kw_only=True, eq=False)
 class Clusters:
@@ -444,8 +446,16 @@ def _best(
         raise NotEstimableError("the clusters", f"there are fewer than {k} distinct rows; ask for fewer groups")
     if int(restarts) != restarts or restarts < 1:
         raise InvalidValueError("restarts", restarts, "give a whole number of at least 1")
-    runs = [_lloyd(points, weight, _plus_plus(points, weight, k, rng), max_steps) for _ in range(restarts)]
-    return min(runs, key=lambda run: run[1])
+    found: tuple[NDArray[np.float64], float] | None = None
+    for _ in range(restarts):
+        centres = _lloyd(points, weight, _plus_plus(points, weight, k, rng), max_steps, STILL)
+        inertia = float((weight * _nearest(points, centres)[1]).sum())
+        if found is None or inertia < found[1]:
+            found = centres, inertia
+    assert found is not None
+    # Only the best start is worth its last steps.
+    centres = _lloyd(points, weight, found[0], max_steps, 0.0)
+    return centres, float((weight * _nearest(points, centres)[1]).sum())
 
 
 def _plus_plus(
@@ -465,27 +475,38 @@ def _plus_plus(
 
 
 def _lloyd(
-    points: NDArray[np.float64], weight: NDArray[np.float64], centres: NDArray[np.float64], max_steps: int
-) -> tuple[NDArray[np.float64], float]:
-    label, distance = _nearest(points, centres)
+    points: NDArray[np.float64], weight: NDArray[np.float64], centres: NDArray[np.float64], max_steps: int, still: float
+) -> NDArray[np.float64]:
+    """Move centres to the means of their points until no point changes sides, or they move less than `still` in all."""
+    columns = np.ascontiguousarray(points.T)
+    label = _sides(columns, centres)
     for _ in range(max_steps):
         mass = np.bincount(label, weights=weight, minlength=len(centres))
-        for empty in np.flatnonzero(mass == 0):
+        if (mass == 0).any():
             # An empty cluster takes the row that is worst served.
-            worst = int(np.argmax(weight * distance))
-            label[worst], distance[worst] = empty, 0.0
+            distance = np.square(points - centres[label]).sum(1)
+            for empty in np.flatnonzero(mass == 0):
+                worst = int(np.argmax(weight * distance))
+                label[worst], distance[worst] = empty, 0.0
             mass = np.bincount(label, weights=weight, minlength=len(centres))
+        former = centres
         centres = (
             np.stack(
-                [np.bincount(label, weights=weight * column, minlength=len(centres)) for column in points.T], axis=1
+                [np.bincount(label, weights=weight * column, minlength=len(centres)) for column in columns], axis=1
             )
             / np.where(mass > 0, mass, 1.0)[:, None]
         )
-        new, distance = _nearest(points, centres)
-        if (new == label).all():
+        new = _sides(columns, centres)
+        if (new == label).all() or np.square(centres - former).sum() <= still:
             break
         label = new
-    return centres, float((weight * distance).sum())
+    return centres
+
+
+def _sides(columns: NDArray[np.float64], centres: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Return the nearest centre of each point, points as columns: what all distances of a point share is left out."""
+    nearest: NDArray[np.int64] = np.argmin((centres**2).sum(1)[:, None] - 2.0 * (centres @ columns), axis=0)
+    return nearest
 
 
 def _in_words(apart: float) -> str:
