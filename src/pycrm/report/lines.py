@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from pycrm.report.amounts import Texts, currencies_of, decimal_mark, parse_amounts
 from pycrm.report.columns import ColumnMapping, recognise
 from pycrm.report.dates import parse_dates
-from pycrm.report.source import Source, open_source
+from pycrm.report.source import Coded, Records, Source, open_source
 
 __all__ = ["OrderLines", "ReadOptions", "read_lines"]
 
@@ -159,16 +159,12 @@ def read_lines(path: str | Path, options: ReadOptions | None = None) -> OrderLin
     else:
         stated = ""
     mapping = recognise(source, told)
-    frame, too_long = source.table()
-    frame.columns = pd.Index([*source.header, ""])
-    if frame.empty:
+    table = source.table({column for _, column in mapping.items()})
+    too_long, blank = table.skipped, table.blank
+    if not len(table):
         raise source.error(f"all {too_long} lines have more fields than the header", "check the delimiter", record=None)
     notes = [f"encoding {source.encoding}, fields divided by {_shown_delimiter(source.delimiter)}"]
-
-    blank = np.ones(len(frame), dtype=bool)
-    for name in frame.columns:
-        blank &= _is_in(frame[name], {""})
-    reason = np.zeros(len(frame), dtype=np.int8)  # 0 used, k the k-th reason below
+    reason = np.zeros(len(table), dtype=np.int8)  # 0 used, k the k-th reason below
     reasons: list[str] = []
 
     def leave_out(why: str, where: NDArray[np.bool_]) -> None:
@@ -176,23 +172,23 @@ def read_lines(path: str | Path, options: ReadOptions | None = None) -> OrderLin
             reasons.append(why)
         reason[where & (reason == 0) & ~blank] = reasons.index(why) + 1
 
-    leave_out(BAD_FIELDS, ~_is_in(frame[""], {""}))
-    leave_out(NO_CUSTOMER, _is_in(frame[mapping.customer], _MISSING))
+    leave_out(BAD_FIELDS, table.beyond)
+    leave_out(NO_CUSTOMER, _is_missing(table.columns[mapping.customer]))
     open_rows = (reason == 0) & ~blank
 
-    dates = _texts(frame, mapping.time, open_rows)
+    dates = _texts(table, mapping.time, open_rows)
     parsed = parse_dates(source, mapping.time, dates.texts, dates.first, options.date_order)
-    time = _spread(frame, dates, parsed.times, np.datetime64("NaT", "us"))
+    time = _spread(table, dates, parsed.times, np.datetime64("NaT", "us"))
     notes.append(f"dates as {parsed.form}")
-    mark, numbers = _numbers(source, frame, mapping, open_rows, options.decimal)
+    mark, numbers = _numbers(source, table, mapping, open_rows, options.decimal)
     notes.append(f"decimal {'comma' if mark == ',' else 'point'}")
-    quantity, amount = _quantity_and_amount(mapping, numbers, len(frame))
+    quantity, amount = _quantity_and_amount(mapping, numbers, len(table))
     leave_out(BAD_DATE, np.isnat(time))
     leave_out(BAD_AMOUNT, ~np.isfinite(amount) | ~np.isfinite(quantity))
     _check_damage(source, mapping, reason, reasons, blank=blank, too_long=too_long, bound=options.max_dropped)
 
     open_rows = (reason == 0) & ~blank
-    currency = stated or _currency(source, frame, mapping, open_rows)
+    currency = stated or _currency(source, table, mapping, open_rows)
     if options.as_of is None:
         if not open_rows.any():
             raise source.error(
@@ -215,10 +211,10 @@ def read_lines(path: str | Path, options: ReadOptions | None = None) -> OrderLin
         raise source.error(f"no line is left ({listed})", fix)
 
     _check_size(source, mapping, amount, used)
-    customer, customers = _coded(frame[mapping.customer], used)
-    order, orders, line = _orders(frame, mapping, used, customer, customers, time=time)
+    customer, customers = _coded(table.columns[mapping.customer], used)
+    order, orders, line = _orders(table, mapping, used, customer, customers, time=time)
     product, products = (
-        _coded(frame[mapping.product], used)
+        _coded(table.columns[mapping.product], used)
         if mapping.product
         else (np.zeros(len(used), dtype=np.int64), np.asarray([""], dtype=object))
     )
@@ -230,9 +226,9 @@ def read_lines(path: str | Path, options: ReadOptions | None = None) -> OrderLin
         time=time[used],
         quantity=quantity[used],
         amount=amount[used],
-        price=numbers.get("price", np.full(len(frame), np.nan))[used],
+        price=numbers.get("price", np.full(len(table), np.nan))[used],
         customers=_tidy(customers),
-        names=_names(frame, mapping, used, customer, customers),
+        names=_names(table, mapping, used, customer, customers),
         orders=orders,
         products=products,
         currency=currency,
@@ -249,50 +245,47 @@ def _shown_delimiter(delimiter: str) -> str:
     return {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}.get(delimiter, repr(delimiter))
 
 
-def _is_in(values: pd.Series, texts: set[str]) -> NDArray[np.bool_]:
-    chosen = np.asarray([str(text).strip().casefold() in texts for text in values.cat.categories], dtype=bool)
-    return np.append(chosen, [False])[values.cat.codes.to_numpy()] if len(chosen) else np.zeros(len(values), dtype=bool)
+def _is_missing(column: Coded) -> NDArray[np.bool_]:
+    missing = [text.strip().casefold() in _MISSING for text in column.texts]
+    return np.asarray(missing, dtype=bool)[column.codes]
 
 
 @frozen(kw_only=True, eq=False)
 class _Distinct(Texts):
-    """Texts with the place of each among the categories of their column."""
+    """Texts with the place of each among those of the whole column."""
 
     present: NDArray[np.int64]
 
 
-def _texts(frame: pd.DataFrame, column: str, rows: NDArray[np.bool_]) -> _Distinct:
-    """Return the distinct texts of the `rows` of one column, in the order of its categories."""
+def _texts(table: Records, column: str, rows: NDArray[np.bool_]) -> _Distinct:
+    """Return the distinct texts of the `rows` of one column."""
+    coded = table.columns[column]
     places = np.flatnonzero(rows)
-    categories = frame[column].cat.categories
-    codes = frame[column].cat.codes.to_numpy()[places]
-    first = np.full(len(categories), -1, dtype=np.int64)
-    first[codes[::-1]] = places[::-1]
+    first = np.full(len(coded.texts), -1, dtype=np.int64)
+    first[coded.codes[places][::-1]] = places[::-1]
     present = np.flatnonzero(first >= 0)
-    return _Distinct(
-        column=column, texts=[str(text) for text in categories.take(present)], first=first[present], present=present
-    )
+    return _Distinct(column=column, texts=coded.texts[present].tolist(), first=first[present], present=present)
 
 
-def _spread(frame: pd.DataFrame, distinct: _Distinct, meanings: NDArray[Any], missing: Any) -> NDArray[Any]:
+def _spread(table: Records, distinct: _Distinct, meanings: NDArray[Any], missing: Any) -> NDArray[Any]:
     """Return the meaning of every row of a column; `missing` where its text was not asked about."""
-    values = frame[distinct.column]
-    whole = np.full(len(values.cat.categories) + 1, missing, dtype=meanings.dtype)
+    coded = table.columns[distinct.column]
+    whole = np.full(len(coded.texts), missing, dtype=meanings.dtype)
     whole[distinct.present] = meanings
-    return np.asarray(whole[values.cat.codes.to_numpy()])
+    return np.asarray(whole[coded.codes])
 
 
 def _numbers(
-    source: Source, frame: pd.DataFrame, mapping: ColumnMapping, rows: NDArray[np.bool_], told: str | None
+    source: Source, table: Records, mapping: ColumnMapping, rows: NDArray[np.bool_], told: str | None
 ) -> tuple[str, dict[str, NDArray[np.float64]]]:
     if told not in {None, ".", ","}:
         raise source.error(f"{told!r} is no decimal mark", "say --decimal . or --decimal ,")
     columns = {
-        role: _texts(frame, name, rows) for role, name in mapping.items() if role in {"amount", "quantity", "price"}
+        role: _texts(table, name, rows) for role, name in mapping.items() if role in {"amount", "quantity", "price"}
     }
     mark = told or decimal_mark(source, list(columns.values()))
     return mark, {
-        role: _spread(frame, distinct, parse_amounts(distinct.texts, mark), np.nan)
+        role: _spread(table, distinct, parse_amounts(distinct.texts, mark), np.nan)
         for role, distinct in columns.items()
     }
 
@@ -358,16 +351,16 @@ def _check_size(source: Source, mapping: ColumnMapping, amount: NDArray[np.float
     )
 
 
-def _currency(source: Source, frame: pd.DataFrame, mapping: ColumnMapping, rows: NDArray[np.bool_]) -> str | None:
+def _currency(source: Source, table: Records, mapping: ColumnMapping, rows: NDArray[np.bool_]) -> str | None:
     found: dict[str, tuple[int, str]] = {}
     if mapping.currency is not None:
-        distinct = _texts(frame, mapping.currency, rows)
+        distinct = _texts(table, mapping.currency, rows)
         for text, record in zip(distinct.texts, distinct.first, strict=True):
             code = text.strip().upper()
             if code.casefold() not in _MISSING and (code not in found or record < found[code][0]):
                 found[code] = (int(record), mapping.currency)
     for column in filter(None, (mapping.amount, mapping.price)):
-        distinct = _texts(frame, column, rows)
+        distinct = _texts(table, column, rows)
         for code, record in currencies_of(distinct.texts, distinct.first).items():
             if code not in found or record < found[code][0]:
                 found[code] = (record, column)
@@ -390,16 +383,15 @@ def _currency(source: Source, frame: pd.DataFrame, mapping: ColumnMapping, rows:
     return only if len(only) == 3 and only.isalpha() else None
 
 
-def _coded(values: pd.Series, used: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[Any]]:
+def _coded(column: Coded, used: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[Any]]:
     """Return codes and trimmed texts of the `used` rows; texts that differ only in outer blanks are one."""
-    categories = np.asarray([str(text).strip() for text in values.cat.categories], dtype=object)
-    merged, texts = pd.factorize(categories)
-    codes, present = pd.factorize(np.asarray(merged)[values.cat.codes.to_numpy()[used]])
+    merged, texts = pd.factorize(np.asarray([text.strip() for text in column.texts], dtype=object))
+    codes, present = pd.factorize(merged[column.codes[used]])
     return codes.astype(np.int64), np.asarray(texts, dtype=object)[present]
 
 
 def _orders(
-    frame: pd.DataFrame,
+    table: Records,
     mapping: ColumnMapping,
     used: NDArray[np.int64],
     customer: NDArray[np.int64],
@@ -418,8 +410,8 @@ def _orders(
             for who, when, again in zip(customers[customer], moments, turn, strict=True)
         ]
         return np.arange(len(used)), _array(keys), np.ones(len(used), dtype=np.int64)
-    numbers = frame[mapping.order].cat.codes.groupby(frame[mapping.order].cat.codes).cumcount().to_numpy() + 1
-    invoice, invoices = _coded(frame[mapping.order], used)
+    numbers = _turn(table.columns[mapping.order].codes)
+    invoice, invoices = _coded(table.columns[mapping.order], used)
     pair = invoice * (int(customer.max()) + 1) + customer
     order, pairs = pd.factorize(pair)
     of_invoice, of_customer = np.divmod(np.asarray(pairs), int(customer.max()) + 1)
@@ -427,6 +419,15 @@ def _orders(
     again = pd.Series(of_invoice).duplicated().to_numpy() | (labels == "")
     labels[again] = [f"{label}/{who}" for label, who in zip(labels[again], customers[of_customer[again]], strict=True)]
     return order.astype(np.int64), labels, np.asarray(numbers[used], dtype=np.int64)
+
+
+def _turn(codes: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the how-manieth of its code each entry is, from 1."""
+    by = np.argsort(codes, kind="stable")
+    starts = np.flatnonzero(np.diff(codes[by], prepend=-1))
+    turn = np.empty(len(codes), dtype=np.int64)
+    turn[by] = np.arange(1, len(codes) + 1) - np.repeat(starts, np.diff(np.append(starts, len(codes))))
+    return turn
 
 
 def _array(texts: list[str]) -> NDArray[Any]:
@@ -441,7 +442,7 @@ def _tidy(labels: NDArray[Any]) -> NDArray[Any]:
 
 
 def _names(
-    frame: pd.DataFrame,
+    table: Records,
     mapping: ColumnMapping,
     used: NDArray[np.int64],
     customer: NDArray[np.int64],
@@ -450,7 +451,7 @@ def _names(
     """Return what to call each customer: the last name given, or else the identifier."""
     names = _tidy(customers).copy()
     if mapping.name is not None:
-        code, texts = _coded(frame[mapping.name], used)
+        code, texts = _coded(table.columns[mapping.name], used)
         names[customer] = texts[code]
         empty = names == ""
         names[empty] = _tidy(customers)[empty]

@@ -8,16 +8,19 @@ import io
 import re
 import warnings
 import zlib
+from collections.abc import Collection, Mapping
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from attrs import field, frozen
+from numpy.typing import NDArray
 
 from pycrm.errors import UnreadableFileError
 
-__all__ = ["Source", "open_source"]
+__all__ = ["Coded", "Records", "Source", "open_source"]
 
 LONGEST_LINE = 100_000
 """Bytes; a line of orders has some hundreds, and a field of the csv module 131,072 at most."""
@@ -32,6 +35,39 @@ _SIGNATURES = {
 }
 _SAVE_AS_CSV = "export the orders as CSV, one line each, and give that file"
 _TOO_LONG = re.compile(r"Skipping line (\d+): expected \d+ fields, saw (\d+)")
+
+
+@frozen(kw_only=True, eq=False)
+class Coded:
+    """A column as numbers that lead to its distinct texts, which are in the order of their first appearance."""
+
+    codes: NDArray[np.int64]
+    texts: NDArray[Any]
+
+
+@frozen(kw_only=True, eq=False)
+class Records:
+    """The records of a file.
+
+    Parameters
+    ----------
+    columns : mapping
+        Name -> column.
+    blank : ndarray of bool
+        Records with nothing in them.
+    beyond : ndarray of bool
+        Records with something past the last column; nothing stands there where lines merely end in a delimiter.
+    skipped : int
+        Records with more fields still, which are in no column.
+    """
+
+    columns: Mapping[str, Coded] = field(repr=False)
+    blank: NDArray[np.bool_] = field(repr=False)
+    beyond: NDArray[np.bool_] = field(repr=False)
+    skipped: int
+
+    def __len__(self) -> int:
+        return len(self.blank)
 
 
 @frozen(kw_only=True)
@@ -85,11 +121,8 @@ class Source:
             return begins
         return begins
 
-    def table(self) -> tuple[pd.DataFrame, int]:
-        """Return every record as categories of text, columns numbered, and how many records had too many fields.
-
-        A last column, one past the header, holds what stood there: empty where lines end in a delimiter.
-        """
+    def table(self, wanted: Collection[str]) -> Records:
+        """Return the `wanted` columns of every record."""
         stream = io.BytesIO(self.data)
         stream.seek(self.start)
         with warnings.catch_warnings(record=True) as caught:
@@ -98,10 +131,9 @@ class Source:
                 frame = pd.read_csv(
                     stream,
                     header=None,
-                    names=list(range(len(self.header) + 1)),
+                    names=[str(number) for number in range(len(self.header) + 1)],
                     index_col=False,
-                    usecols=None,
-                    dtype="category",
+                    dtype=str,
                     na_filter=False,
                     sep=self.delimiter,
                     encoding=self.encoding,
@@ -110,8 +142,24 @@ class Source:
                 )
             except (pd.errors.ParserError, UnicodeDecodeError) as error:
                 raise self._parser_error(error) from error
-        skipped = sum(len(_TOO_LONG.findall(str(warning.message))) for warning in caught)
-        return frame, skipped
+        blank = np.ones(len(frame), dtype=bool)
+        for number in range(len(self.header) + 1):
+            blank &= (frame[str(number)] == "").to_numpy(dtype=bool)
+            if not blank.any():
+                break
+        beyond = (frame.pop(str(len(self.header))) != "").to_numpy(dtype=bool)
+        columns = {}
+        for number, name in enumerate(self.header):
+            values = frame.pop(str(number))
+            if name in wanted:
+                codes, texts = pd.factorize(values)
+                columns[name] = Coded(codes=codes.astype(np.int64), texts=np.asarray(texts, dtype=object))
+        return Records(
+            columns=columns,
+            blank=blank,
+            beyond=beyond,
+            skipped=sum(len(_TOO_LONG.findall(str(warning.message))) for warning in caught),
+        )
 
     def _parser_error(self, error: Exception) -> UnreadableFileError:
         found = re.search(r"row (\d+)", str(error))
