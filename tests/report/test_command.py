@@ -164,6 +164,8 @@ def test_an_order_of_all_kinds_of_rows_keeps_its_money_exactly(folder):
         (["report", "orders.csv", "--out", "no/folder/r.html"], "its folder does not exist"),
         (["report", "orders.csv", "--out", "."], "this is a folder"),
         (["report", "orders.csv", "--out", "r", "--json", "./r"], "named twice"),
+        (["report", "orders.csv", "--out", "orders.csv"], "this is what is read"),
+        (["report", "orders.csv", "--store", "sqlite:///crm.db", "--json", "crm.db"], "this is what is read"),
         (["report", "orders.csv", "--as-of", "2001-01-01"], "no line is left"),
         (["report", "orders.csv", "--delimiter", "ab"], "one character"),
         (["report", "orders.csv", "--encoding", "klingon"], "no encoding"),
@@ -183,6 +185,14 @@ def test_what_cannot_be_used_is_one_line_and_status_2_and_leaves_nothing(folder,
     assert error.rstrip("\n").split("\r")[-1].startswith("error: ")
     assert error.count("\n") == 1
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
+def test_a_key_that_no_database_indexes_is_refused_before_the_store_is_made(folder, capsys):
+    Path("o.csv").write_text(f"customer,date,amount\n{'x' * 201},2024-01-03,5\n")
+    assert main(["report", "o.csv"]) == 0
+    assert main(["report", "o.csv", "--store", "sqlite:///o.db", "--currency", "EUR"]) == 2
+    assert "201 characters" in capsys.readouterr().err
+    assert not Path("o.db").exists()
 
 
 @pytest.mark.parametrize(

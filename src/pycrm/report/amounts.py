@@ -30,6 +30,7 @@ _CODE = re.compile(r"US\$|R\$|S/|[€£¥₹₡₲$]|\b[A-Z]{3}\b")
 _PLAIN = re.compile(r"[+-]?\d+(?:[.,' ’]\d+)*")
 _ENDS_IN_COMMA = re.compile(r"\d,\d{1,2}$|\d,\d{4,}$|\.\d{3},\d+$|^0,\d+$")
 _ENDS_IN_POINT = re.compile(r"\d\.\d{1,2}$|\d\.\d{4,}$|,\d{3}\.\d+$|^0\.\d+$")
+_EITHER = re.compile(r"^[+-]?[1-9]\d{0,2}[.,]\d{3}$")
 _GROUPS_OF_POINTS = re.compile(r"^[+-]?\d{1,3}(?:\.\d{3}){2,}$")
 _GROUPS_OF_COMMAS = re.compile(r"^[+-]?\d{1,3}(?:,\d{3}){2,}$")
 
@@ -49,7 +50,8 @@ def decimal_mark(source: Source, columns: Sequence[Texts]) -> str:
     Raises
     ------
     UnreadableFileError
-        If some lines show a decimal comma and others a decimal point.
+        If some lines show a decimal comma and others a decimal point; or if fields are divided by semicolons, as where the
+        decimal mark is a comma, and the only marks there are may divide thousands as well.
     """
     shown: dict[str, tuple[int, str, str]] = {}
     for column in columns:
@@ -72,7 +74,21 @@ def decimal_mark(source: Source, columns: Sequence[Texts]) -> str:
                     record=two[0],
                     column=two[1],
                 )
+    if not shown and source.delimiter == ";":
+        _refuse_either(source, columns)
     return next(iter(shown), ".")
+
+
+def _refuse_either(source: Source, columns: Sequence[Texts]) -> None:
+    for column in columns:
+        for text, record in zip(column.texts, column.first, strict=True):
+            if _EITHER.match(_bare(text)):
+                raise source.error(
+                    f"{text!r} may be a thousand or a fraction, and no other line tells",
+                    "say --decimal . or --decimal ,",
+                    record=int(record),
+                    column=column.column,
+                )
 
 
 def parse_amounts(texts: Sequence[str], mark: str) -> NDArray[np.float64]:

@@ -39,7 +39,9 @@ def run(given: argparse.Namespace, stream: TextIO) -> Iterator[str]:
     PycrmError
         If what was given cannot be used.
     """
-    check_writable([Path(given.out), *([Path(given.json)] if given.json else [])])
+    kept = [Path(given.file)] if given.command == "report" else []
+    kept += [file for file in [_file_of(given.store or "")] if file is not None]
+    check_writable([Path(given.out), *([Path(given.json)] if given.json else [])], keep=kept)
     yield from _report(given, stream) if given.command == "report" else _demo(given, stream)
 
 
@@ -58,9 +60,9 @@ def _report(given: argparse.Namespace, stream: TextIO) -> Iterator[str]:
         say(f"reading {plain(given.file)}")
         lines = read_lines(given.file, options)
         if given.store:
-            from pycrm.report.importing import check_currency
+            from pycrm.report.importing import check_keepable
 
-            check_currency(lines, given.file)
+            check_keepable(lines, given.file)
         say("refunds")
         purchases = purchases_of(lines, Path(given.file).name)
         say.clear()
@@ -108,6 +110,12 @@ def _said(given: argparse.Namespace, made: Report) -> Iterator[str]:
         yield f"JSON: {given.json}"
 
 
+def _file_of(url: str) -> Path | None:
+    """Return the file of an SQLite URL; None for other databases."""
+    path = url.removeprefix("sqlite:///").partition("?")[0]
+    return Path(path) if url.startswith("sqlite:///") and path and path != ":memory:" else None
+
+
 @contextmanager
 def _opened(url: str) -> Iterator[Store]:
     """Give the store at a URL; an SQLite file that was not there before is gone again if the work fails."""
@@ -117,7 +125,7 @@ def _opened(url: str) -> Iterator[Store]:
         from pycrm.storage.sql import SqlStore
     except ModuleNotFoundError as error:
         raise MissingExtraError("SQLAlchemy", "sql") from error
-    file = Path(url.removeprefix("sqlite:///")) if url.startswith("sqlite:///") and len(url) > 10 else None
+    file = _file_of(url)
     if file is not None:
         check_writable([file])
         if file.exists() and file.stat().st_size and not _is_sqlite(file):

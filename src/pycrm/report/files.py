@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from pycrm.errors import UnreadableFileError
@@ -12,8 +12,8 @@ from pycrm.errors import UnreadableFileError
 __all__ = ["check_writable", "write_all"]
 
 
-def check_writable(paths: list[Path]) -> None:
-    """Refuse a path that cannot be written, before any work is done.
+def check_writable(paths: list[Path], *, keep: Collection[Path] = ()) -> None:
+    """Refuse a path that cannot be written, or is one to `keep`, before any work is done.
 
     Raises
     ------
@@ -27,6 +27,8 @@ def check_writable(paths: list[Path]) -> None:
             raise UnreadableFileError(str(path), "its folder does not exist", "make it first, or name another")
         if not os.access(path.parent, os.W_OK):
             raise UnreadableFileError(str(path), "its folder cannot be written to", "name another")
+        if path.resolve() in {other.resolve() for other in keep}:
+            raise UnreadableFileError(str(path), "this is what is read", "write to another file")
     if len({path.resolve() for path in paths}) < len(paths):
         raise UnreadableFileError(str(paths[0]), "it is named twice", "give each output a file of its own")
 

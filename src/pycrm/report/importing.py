@@ -26,10 +26,14 @@ from pycrm.storage.protocols import Store, UnitOfWork
 from pycrm.storage.query import Query
 from pycrm.workflows import identify
 
-__all__ = ["Imported", "check_currency", "import_lines", "owners_of"]
+__all__ = ["Imported", "check_keepable", "import_lines", "owners_of"]
 
 SOURCE = "orders"
 """What files of orders are called as a source of customers."""
+
+
+LONGEST_KEY = 200
+"""Characters; the key of a refund adds the number of its line."""
 
 
 @frozen(kw_only=True)
@@ -73,9 +77,9 @@ def import_lines(
     Raises
     ------
     UnreadableFileError
-        If the currency is not known: a store keeps no amount without one.
+        If no store keeps them: see `check_keepable`.
     """
-    check_currency(lines, path)
+    check_keepable(lines, path)
     key = f"{lines.digest}:{lines.mapping}:{lines.currency}:{lines.as_of}:{len(lines.amount)}"
     runs = unit.of(ImportRun)
     known = runs.page(Query(ImportRun, where("key") == key), size=1).items
@@ -121,14 +125,23 @@ def import_lines(
     return done
 
 
-def check_currency(lines: OrderLines, path: str) -> None:
-    """Refuse lines whose currency is not known: a store keeps no amount without one.
+def check_keepable(lines: OrderLines, path: str) -> None:
+    """Refuse lines that no store keeps.
 
     Raises
     ------
     UnreadableFileError
-        If the file names none, or one that is none.
+        If the file names no currency, or one that is none; or if a key is longer than a database indexes.
     """
+    for role, texts in (("customer", lines.customers), ("order", lines.orders), ("product", lines.products)):
+        longest = max(map(len, texts), default=0)
+        if longest > LONGEST_KEY:
+            raise UnreadableFileError(
+                path,
+                f"one {role} has {longest:,} characters, and a store keeps keys of up to {LONGEST_KEY}",
+                f"shorten it, or name another column with --{role}",
+                column=dict(lines.mapping.items()).get(role),
+            )
     if lines.currency not in CURRENCIES:
         raise UnreadableFileError(
             path,

@@ -215,8 +215,11 @@ def open_source(path: str | Path, *, delimiter: str | None = None, encoding: str
     _check_lines(name, data)
     start = 3 if codec == "utf-8-sig" and data.startswith(b"\xef\xbb\xbf") else 0
     sample = data[start : start + 262_144].decode(codec, errors="replace")
-    chosen = delimiter or _delimiter(sample)
-    header, lines = _header(name, sample, chosen)
+    # Spreadsheets write and read a first line that names the delimiter.
+    stated = re.match(r"\"?sep=(.)\"?\n", sample)
+    chosen = delimiter or (stated[1] if stated else _delimiter(sample))
+    header, lines = _header(name, sample[stated.end() :] if stated else sample, chosen)
+    lines += bool(stated)
     after = _after_lines(data, lines)
     if not data[after:].strip():
         raise UnreadableFileError(
