@@ -9,14 +9,17 @@ from pycrm.insight.cohorts import (
     retention_triangle,
 )
 from pycrm.insight.fairness import FairnessAudit, GroupMean, GroupRates, audit_means, audit_selection
+from pycrm.insight.fraud import REVIEW, ReferralSigns, identity_groups, referral_signs, unusual_amounts
 from pycrm.insight.treatment import Floor, TreatmentAudit, TreatmentPolicy, apply_policy
 
 __all__ = [
+    "REVIEW",
     "Decomposition",
     "FairnessAudit",
     "Floor",
     "GroupMean",
     "GroupRates",
+    "ReferralSigns",
     "RetentionTriangle",
     "Step",
     "TreatmentAudit",
@@ -26,7 +29,10 @@ __all__ = [
     "audit_selection",
     "customer_flow",
     "decompose",
+    "identity_groups",
+    "referral_signs",
     "retention_triangle",
+    "unusual_amounts",
 ]
 
 

@@ -1,0 +1,121 @@
+"""Planted rings, stars, bursts and shared identities are found, and honest members are left in peace."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pycrm.errors import InvalidDataError
+from pycrm.insight.fraud import identity_groups, referral_signs, unusual_amounts
+
+
+def honest(n, seed=1):
+    """Members who each bring somebody later than themselves: no circle is possible."""
+    friend = np.arange(1, n)
+    return np.random.default_rng(seed).integers(0, friend), friend
+
+
+def test_every_planted_ring_of_up_to_six_is_found_and_nobody_else():
+    advocate, friend = honest(5_000)
+    rings, edges = [], ([], [])
+    for number in range(50):
+        ring = 5_000 + 10 * number + np.arange(2 + number % 5)
+        rings.append(set(ring.tolist()))
+        edges[0].extend(ring)
+        edges[1].extend(np.roll(ring, -1))
+    signs = referral_signs(np.concatenate([advocate, edges[0]]), np.concatenate([friend, edges[1]]), star=10**9)
+    found = {}
+    for member, ring in zip(signs.member.tolist(), signs.ring.tolist(), strict=True):
+        if ring >= 0:
+            found.setdefault(ring, set()).add(member)
+    assert sorted(map(sorted, found.values())) == sorted(map(sorted, rings))
+    assert set(signs.to_review.tolist()) == set().union(*rings)
+
+
+@given(st.lists(st.tuples(st.integers(0, 8), st.integers(0, 8)), max_size=20))
+def test_a_ring_is_where_one_comes_back_to_where_one_was(edges):
+    signs = referral_signs([a for a, _ in edges], [b for _, b in edges])
+    reach = {a: {b for c, b in edges if c == a} for a in range(9)}
+    for _ in range(9):
+        reach = {a: seen.union(*(reach[b] for b in seen)) if seen else seen for a, seen in reach.items()}
+    for member, ring in zip(signs.member.tolist(), signs.ring.tolist(), strict=True):
+        assert (ring >= 0) == any(member in reach[other] for other in reach[member] if other != member)
+
+
+def test_a_star_brings_many_who_buy_once_and_bring_nobody():
+    advocate = [1] * 9 + [2] * 9 + [3] * 9
+    friend = [*range(10, 19), *range(20, 29), *range(30, 39)]
+    purchases = [1] * 9 + [5] * 9 + [0, 1] + [3] * 7
+    signs = referral_signs(advocate, friend, purchases=purchases)
+    assert signs.member[signs.star].tolist() == [1]
+    assert referral_signs(advocate, friend).star.sum() == 3
+
+
+def test_a_shared_identifier_makes_a_self_referral():
+    identifiers = (["ana", "ana2", "bea", "cleo"], ["device 7", "device 7", "x", "y"])
+    signs = referral_signs(["ana", "bea", "dan"], ["ana2", "cleo", "dan"], identifiers=identifiers)
+    assert signs.member[signs.self_referral].tolist() == ["ana", "dan"]
+    assert signs.member[signs.shared].tolist() == ["ana", "ana2"]
+    assert set(signs.to_review.tolist()) == {"ana", "ana2", "dan"}
+
+
+def test_a_burst_is_counted_within_one_window():
+    day = np.array(["2026-05-01", "2026-05-01", "2026-05-01", "2026-05-03", "2026-05-09"], dtype="datetime64[h]")
+    signs = referral_signs([1, 1, 1, 1, 2], [3, 4, 5, 6, 7], joined_at=day, burst=3)
+    assert dict(zip(signs.member.tolist(), signs.burst.tolist(), strict=True)) == {
+        1: 3,
+        2: 1,
+        3: 0,
+        4: 0,
+        5: 0,
+        6: 0,
+        7: 0,
+    }
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 50)), min_size=1, max_size=30), st.integers(1, 20))
+def test_the_most_within_a_window_is_that_of_counting(rows, window):
+    advocate = [who for who, _ in rows]
+    signs = referral_signs(advocate, range(100, 100 + len(rows)), joined_at=[at for _, at in rows], window=window)
+    for member, most in zip(signs.member.tolist(), signs.burst.tolist(), strict=True):
+        times = [at for who, at in rows if who == member]
+        assert most == max((sum(at - window < other <= at for other in times) for at in times), default=0)
+
+
+def test_those_who_share_with_the_same_third_are_one_group():
+    members, group = identity_groups(["a", "b", "b", "c", "d"], [1, 1, 2, 2, 3])
+    assert (members.tolist(), group.tolist()) == (["a", "b", "c", "d"], [0, 0, 0, 1])
+    assert [len(each) for each in identity_groups([], [])] == [0, 0]
+
+
+def test_nobody_is_nothing_to_look_at():
+    signs = referral_signs([], [], identifiers=(["a"], ["x"]), joined_at=[], purchases=np.array([], int))
+    assert len(signs.member) == len(signs.to_review) == len(signs.ring) == 0
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: referral_signs([1], [1, 2]),
+        lambda: referral_signs([None], ["a"]),
+        lambda: referral_signs([np.nan], [1.0]),
+        lambda: referral_signs([[1]], [[2]]),
+        lambda: referral_signs([1], [2], purchases=[-1]),
+        lambda: referral_signs([1], [2], purchases=["x"]),
+        lambda: referral_signs([1], [2], joined_at=[1, 2]),
+        lambda: unusual_amounts([1, 0]),
+        lambda: unusual_amounts([1, np.nan]),
+        lambda: unusual_amounts([1], group=[1, 2]),
+    ],
+)
+def test_columns_that_do_not_fit_are_refused(call):
+    with pytest.raises(InvalidDataError):
+        call()
+
+
+def test_an_amount_is_unusual_among_its_own():
+    amounts = [10, 11, 9, 10, 1000, 1100, 900, 1000, 1000, 10]
+    who = ["a"] * 4 + ["b"] * 5 + ["b"]
+    assert unusual_amounts(amounts, group=who).tolist() == [False] * 9 + [True]
+    assert not unusual_amounts([5.0]).any()
+    assert len(unusual_amounts([])) == 0
