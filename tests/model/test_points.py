@@ -507,8 +507,18 @@ def test_entries_are_of_one_account_and_in_their_order():
     book.post(Redeem(10), "r")
     with pytest.raises(InvalidValueError, match="this is the account"):
         apply(PointsAccount.opened(BEA, "tea"), book.entries[0])
-    with pytest.raises(InvalidValueError, match="not in their order"):
+    with pytest.raises(InvalidValueError, match="apply all entries in their order"):
         replay(book.empty, reversed(book.entries))
+    taking = PointsEntry(
+        account_id=book.empty.id,
+        key="x",
+        request="",
+        kind=EntryKind.REDEEM,
+        at=NOON,
+        legs=(Leg(Bucket.OPEN, -5, ANA), Leg(Bucket.SPENT, 5)),
+    )
+    with pytest.raises(InvalidValueError, match="takes what is not there"):
+        apply(book.empty, taking)
 
 
 @given(st.lists(st.integers(1, 9), min_size=1, max_size=8), st.integers(1, 99))

@@ -157,6 +157,8 @@ class PointsEntry(Entity):
     ----------
     account_id : UUID
         Whose.
+    number : int
+        Its place in the account, from 1: entries of one instant have an order too.
     key : str
         The idempotency key, unique in an account.
     request : str
@@ -178,6 +180,7 @@ class PointsEntry(Entity):
     """
 
     account_id: UUID = field(validator=is_a(UUID))
+    number: int = field(default=1, validator=at_least(1))
     key: str = field(validator=is_line)
     request: str
     kind: EntryKind = field(validator=is_a(EntryKind))
@@ -227,6 +230,8 @@ class PointsAccount(Entity):
         How much of which entry has been undone.
     rules : tuple of RuleTotal
         What each rule gave, for its caps.
+    posted : int
+        How many entries there are.
     last_at : datetime, optional
         When the last entry was posted.
     """
@@ -246,6 +251,7 @@ class PointsAccount(Entity):
     transferred: int = 0
     undone: tuple[tuple[UUID, int], ...] = ()
     rules: tuple[RuleTotal, ...] = ()
+    posted: int = 0
     last_at: datetime | None = None
 
     @classmethod
@@ -409,7 +415,7 @@ def _with(lots: tuple[Lot, ...], legs: list[Leg]) -> tuple[Lot, ...]:
         is_there = at < len(held) and held[at].id == lot.id
         points = lot.points + (held[at].points if is_there else 0)
         if points < 0:
-            raise InvalidValueError("points", points, "a lot is never negative; the entries are not in their order")
+            raise InvalidValueError("points", points, "a lot is never negative; the entry takes what is not there")
         if points and points != lot.points:
             lot = Lot(lot.id, points, lot.expires_at, lot.opens_at)
         held[at : at + is_there] = [lot] if points else []
@@ -433,10 +439,13 @@ def apply(account: PointsAccount, entry: PointsEntry) -> PointsAccount:
     """
     if entry.account_id != account.id:
         raise InvalidValueError("account_id", entry.account_id, f"this is the account {account.id}")
+    if entry.number != account.posted + 1:
+        fix = f"it is entry {entry.number}, and {account.posted + 1} is next: apply all entries in their order"
+        raise InvalidValueError("number", entry.number, fix)
     by_bucket: dict[Bucket, list[Leg]] = {}
     for leg in entry.legs:
         by_bucket.setdefault(leg.bucket, []).append(leg)
-    changes: dict[str, Any] = {"last_at": entry.at}
+    changes: dict[str, Any] = {"posted": entry.number, "last_at": entry.at}
     for bucket, legs in by_bucket.items():
         moved = sum(leg.points for leg in legs)
         match bucket:
@@ -527,6 +536,7 @@ def _entry(
     return PointsEntry(
         id=own or uuid5(account.id, key),
         account_id=account.id,
+        number=account.posted + 1,
         key=key,
         request=request,
         kind=kind,

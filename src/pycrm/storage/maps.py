@@ -6,7 +6,9 @@ from collections.abc import Iterator
 
 from pycrm.model.assessment import Assessment
 from pycrm.model.consent import ConsentEntry
+from pycrm.model.contact_policy import ContactPolicy, Suppression
 from pycrm.model.customer import Customer, Strength
+from pycrm.model.earning import EarningRule, ProgramBudget
 from pycrm.model.experiment import Assignment, Decision, Experiment, Exposure, Finding, Outcome
 from pycrm.model.import_run import ImportRun
 from pycrm.model.intent import ContactIntent
@@ -14,6 +16,9 @@ from pycrm.model.interaction import Interaction
 from pycrm.model.lifecycle import StageChange
 from pycrm.model.offer import Offer, OfferDecision
 from pycrm.model.order import Order, Product, UnallocatedRefund
+from pycrm.model.points import PointsAccount, PointsEntry
+from pycrm.model.referral import Referral, ReferralProgram
+from pycrm.model.reward import Redemption, Reward
 from pycrm.model.source import IdentityLink, SourceRecord
 from pycrm.storage.mapping import EntityMap, UniqueEach
 
@@ -122,4 +127,26 @@ def default_maps() -> tuple[EntityMap, ...]:
             append_only=True,
         ),
         EntityMap.of(ImportRun, unique=[("source", "key")], indexes=["started_at"]),
+        EntityMap.of(ContactPolicy, references=of_customer, indexes=["customer_id"]),
+        EntityMap.of(Suppression, references=of_customer, indexes=["address", "customer_id"]),
+        EntityMap.of(EarningRule, unique=[("program", "code")]),
+        EntityMap.of(ProgramBudget, unique=[("program",)]),
+        EntityMap.of(PointsAccount, unique=[("member_id", "program")], references={"member_id": Customer}),
+        EntityMap.of(
+            PointsEntry,
+            unique=[("account_id", "key")],
+            references={"account_id": PointsAccount},
+            indexes=[("account_id", "number")],
+            append_only=True,
+        ),
+        EntityMap.of(Reward, unique=[("program", "code")]),
+        EntityMap.of(
+            Redemption, references={"member_id": Customer, "reward_id": Reward}, indexes=[("member_id", "at")]
+        ),
+        EntityMap.of(ReferralProgram, unique=[("code",)]),
+        EntityMap.of(
+            Referral,
+            references={"advocate_id": Customer, "friend_id": Customer},
+            indexes=[("program_code", "advocate_id"), ("friend_id",)],
+        ),
     )

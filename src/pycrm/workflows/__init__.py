@@ -1,13 +1,11 @@
-"""What we do: the four verbs of one-to-one marketing, and measure and improve, each over a store, used qualified.
-
-`identify.resolve(store, ...)`, `measure.effect(store, ...)`.
+"""What we do: the verbs of one-to-one marketing, each over a store, used qualified: `identify.resolve(store, ...)`.
 
 They meet only in the store: each writes what the next one reads, and returns a report value.
 """
 
-from pycrm.workflows import differentiate, identify, improve, interact, measure, personalise
+from pycrm.workflows import differentiate, identify, improve, interact, loyalty, measure, personalise, refer
 
-__all__ = ["differentiate", "identify", "improve", "interact", "measure", "personalise"]
+__all__ = ["differentiate", "identify", "improve", "interact", "loyalty", "measure", "personalise", "refer"]
 
 
 def __dir__() -> list[str]:

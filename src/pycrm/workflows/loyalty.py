@@ -1,0 +1,197 @@
+"""Loyalty: points for what customers do, rewards for points, and everything of it undone when the order is.
+
+Each verb is one unit of work under a key of its own, so a call that comes twice, or a second process that is quicker, changes
+nothing twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID, uuid5
+
+from attrs import frozen
+
+from pycrm.errors import NotFound
+from pycrm.model.earning import EarningRule
+from pycrm.model.order import Order
+from pycrm.model.points import (
+    Bucket,
+    PointsAccount,
+    PointsEntry,
+    Redeem,
+    Reverse,
+    StatementLine,
+    statement,
+)
+from pycrm.model.predicate import where
+from pycrm.model.reward import Redemption, RedemptionStatus, Reward
+from pycrm.storage.ledger import post_points
+from pycrm.storage.protocols import Store, UnitOfWork
+from pycrm.storage.query import Query, asc
+
+__all__ = ["OrderPoints", "account_of", "cancel", "earn_for_order", "redeem", "statement_of"]
+
+
+@frozen
+class OrderPoints:
+    """What one rule gave for an order, and what of it was taken back."""
+
+    rule: str
+    earned: int
+    taken_back: int
+
+
+def account_of(unit: UnitOfWork, member_id: UUID, program: str) -> PointsAccount:
+    """Return the account of a member; an empty one where nothing was posted yet."""
+    empty = PointsAccount.opened(member_id, program)
+    return unit.of(PointsAccount).find(empty.id) or empty
+
+
+def _rules(unit: UnitOfWork, program: str, event: str) -> list[EarningRule]:
+    asked = Query(EarningRule, (where("program") == program) & (where("event") == event), order=(asc("code"),))
+    return [rule for batch in unit.of(EarningRule).stream(asked) for rule in batch]
+
+
+def earn_for_order(
+    store: Store, order_id: UUID, program: str, at: datetime, *, actor: str | None = None
+) -> tuple[OrderPoints, ...]:
+    """Give what an order earns as it stands now: new points the first time, and back what refunds or its cancelling undo.
+
+    Call it whenever the order changed; calling it again changes nothing.
+
+    Parameters
+    ----------
+    store : Store
+        Where order and rules are.
+    order_id : UUID
+        The order.
+    program : str
+        Whose rules count.
+    at : datetime
+        Now.
+    actor : str, optional
+        For the audit trail.
+
+    Returns
+    -------
+    tuple of OrderPoints
+        Per rule that ever gave points for it.
+
+    Raises
+    ------
+    NotFound
+        If there is no such order.
+    """
+    with store.begin(actor=actor, cause="points for an order") as unit:
+        order = unit.of(Order).get(order_id)
+        given = []
+        for rule in _rules(unit, program, "order"):
+            key = f"order:{order.id}:{rule.code}"
+            account = account_of(unit, order.customer_id, program)
+            first = unit.of(PointsEntry).find(uuid5(account.id, key))
+            due = rule.points_for(order)
+            if first is None:
+                if due:
+                    posted = post_points(unit, order.customer_id, program, rule.earn(due, at), key=key, at=at)
+                    assert posted.result is not None
+                    given.append(OrderPoints(rule.code, posted.result.points, 0))
+                continue
+            earned = _moved(first, Bucket.EARNED)
+            before = dict(account.undone).get(first.id, 0)
+            back = max(earned - due - before, 0)
+            if back:
+                undo = Reverse(key, back, f"order {order.number}: {order.status}")
+                post_points(unit, order.customer_id, program, undo, key=f"{key}:back:{before + back}", at=at)
+            given.append(OrderPoints(rule.code, earned, before + back))
+        unit.commit()
+    return tuple(given)
+
+
+def _moved(entry: PointsEntry, bucket: Bucket) -> int:
+    return sum(abs(leg.points) for leg in entry.legs if leg.bucket is bucket)
+
+
+def redeem(
+    store: Store, member_id: UUID, reward_id: UUID, *, key: str, at: datetime, actor: str | None = None
+) -> Redemption:
+    """Give a reward for points: the stock goes down and the points are spent, both or neither.
+
+    Parameters
+    ----------
+    store : Store
+        Where reward and account are.
+    member_id, reward_id : UUID
+        Who takes what.
+    key : str
+        The idempotency key: asked again, the first redemption is returned.
+    at : datetime
+        Now.
+    actor : str, optional
+        For the audit trail.
+
+    Raises
+    ------
+    NotFound
+        If there is no such reward.
+    InvalidValueError
+        If none is left, it cannot be had now, or the points are not there or owed.
+    """
+    with store.begin(actor=actor, cause="redemption") as unit:
+        reward = unit.of(Reward).get(reward_id)
+        account = PointsAccount.opened(member_id, reward.program)
+        own = uuid5(account.id, f"redemption:{key}")
+        before = unit.of(Redemption).find(own)
+        if before is not None:
+            return before
+        post_points(unit, member_id, reward.program, Redeem(reward.cost, reward.code), key=f"redeem:{key}", at=at)
+        taken = reward.taken(at)
+        if taken is not reward:
+            unit.of(Reward).save(taken)
+        made = unit.of(Redemption).add(
+            Redemption(
+                id=own, member_id=member_id, reward_id=reward_id, points=reward.cost, entry_key=f"redeem:{key}", at=at
+            )
+        )
+        unit.commit()
+    return made
+
+
+def cancel(store: Store, redemption_id: UUID, at: datetime, *, actor: str | None = None) -> Redemption:
+    """Undo a redemption that was not used: the points go back into the lots they came from, and the reward into stock.
+
+    Raises
+    ------
+    NotFound
+        If there is no such redemption.
+    InvalidValueError
+        If it was used or cancelled before.
+    """
+    with store.begin(actor=actor, cause="redemption cancelled") as unit:
+        redemption = unit.of(Redemption).get(redemption_id)
+        cancelled = unit.of(Redemption).save(redemption.moved(RedemptionStatus.CANCELLED))
+        reward = unit.of(Reward).get(redemption.reward_id)
+        undo = Reverse(redemption.entry_key, reason="redemption cancelled")
+        post_points(unit, redemption.member_id, reward.program, undo, key=f"cancel:{redemption.entry_key}", at=at)
+        returned = reward.returned()
+        if returned is not reward:
+            unit.of(Reward).save(returned)
+        unit.commit()
+    return cancelled
+
+
+def statement_of(store: Store, member_id: UUID, program: str) -> Sequence[StatementLine]:
+    """Return what a member reads: each entry with what was available after it; the last line is the balance.
+
+    Raises
+    ------
+    NotFound
+        If the member has no account in the programme.
+    """
+    own = PointsAccount.opened(member_id, program).id
+    with store.begin(read_only=True) as unit:
+        if unit.of(PointsAccount).find(own) is None:
+            raise NotFound("PointsAccount", own)
+        asked = Query(PointsEntry, where("account_id") == own, order=(asc("number"),))
+        entries = [entry for batch in unit.of(PointsEntry).stream(asked) for entry in batch]
+    return statement(entries)

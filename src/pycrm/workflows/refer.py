@@ -1,0 +1,233 @@
+"""Refer: customers bring customers, both sides are paid once, and every reason why not is on record.
+
+A referral is judged when its friend does what counts. What refuses it rejects it; what asks for a person leaves it as it is
+until `review` decides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from uuid import UUID, uuid5
+
+from attrs import frozen
+
+from pycrm.errors import InvalidValueError
+from pycrm.model.customer import Customer
+from pycrm.model.earning import ProgramBudget
+from pycrm.model.order import Order, OrderStatus
+from pycrm.model.points import Earn
+from pycrm.model.predicate import where
+from pycrm.model.referral import (
+    Referral,
+    ReferralProgram,
+    ReferralStatus,
+    RejectReason,
+    funnel,
+    judge,
+    level_points,
+)
+from pycrm.storage.ledger import post_points
+from pycrm.storage.protocols import Store, UnitOfWork
+from pycrm.storage.query import Query
+
+__all__ = ["ReferralOutcome", "expire", "invite", "join", "progress", "qualify", "review"]
+
+_PERSON = frozenset({RejectReason.REVIEW, RejectReason.TOO_FAST})
+
+
+@frozen
+class ReferralOutcome:
+    """What became of a referral: paid, rejected with its reasons, or waiting for a person who should look at them."""
+
+    referral: Referral
+    reasons: tuple[RejectReason, ...]
+    paid: Mapping[UUID, int]
+
+
+def _program(unit: UnitOfWork, code: str) -> ReferralProgram:
+    found = unit.of(ReferralProgram).page(Query(ReferralProgram, where("code") == code), size=1).items
+    if not found:
+        raise InvalidValueError("program", code, "there is no referral programme of that code; store one first")
+    return found[0]
+
+
+def _referrals(unit: UnitOfWork, code: str) -> list[Referral]:
+    return [one for batch in unit.of(Referral).stream(Query(Referral, where("program_code") == code)) for one in batch]
+
+
+def invite(
+    store: Store, program: str, advocate_id: UUID, *, key: str, at: datetime, actor: str | None = None
+) -> Referral:
+    """Open a referral: an invitation that was sent, under the key of the invitation; the same key is the same referral.
+
+    Raises
+    ------
+    InvalidValueError
+        If there is no such programme, or it does not run at that time.
+    NotFound
+        If there is no such advocate.
+    """
+    with store.begin(actor=actor, cause="referral invited") as unit:
+        rules = _program(unit, program)
+        unit.of(Customer).get(advocate_id)
+        own = uuid5(rules.id, f"{advocate_id}\x1f{key}")
+        before = unit.of(Referral).find(own)
+        if before is not None:
+            return before
+        if at not in rules.period:
+            raise InvalidValueError("at", at, f"the programme {program} does not run at that time")
+        made = unit.of(Referral).add(
+            Referral(id=own, program_code=program, code=key, advocate_id=advocate_id, invited_at=at)
+        )
+        unit.commit()
+    return made
+
+
+def join(store: Store, referral_id: UUID, friend_id: UUID, at: datetime, *, actor: str | None = None) -> Referral:
+    """Record that the friend came: he is a customer now, with this referral behind him; a second call changes nothing.
+
+    Whoever refers himself is rejected here already.
+    """
+    with store.begin(actor=actor, cause="referral joined") as unit:
+        referral = unit.of(Referral).get(referral_id)
+        unit.of(Customer).get(friend_id)
+        if referral.friend_id == friend_id or (
+            referral.reason is RejectReason.SELF_REFERRAL and friend_id == referral.advocate_id
+        ):
+            return referral
+        if friend_id == referral.advocate_id:
+            moved = referral.rejected(RejectReason.SELF_REFERRAL, at)
+        else:
+            moved = referral.joined(friend_id, at)
+        saved = unit.of(Referral).save(moved)
+        unit.commit()
+    return saved
+
+
+def _bought_before(unit: UnitOfWork, friend_id: UUID, at: datetime) -> bool:
+    bought = (where("customer_id") == friend_id) & (where("placed_at") < at)
+    real = bought & (where("status") != str(OrderStatus.CANCELLED))
+    return unit.of(Order).count(Query(Order, real)) > 0
+
+
+def _above(referrals: list[Referral], advocate_id: UUID, depth: int) -> list[UUID]:
+    brought = {one.friend_id: one.advocate_id for one in referrals if one.status is ReferralStatus.REWARDED}
+    chain = [advocate_id]
+    while len(chain) <= depth and chain[-1] in brought:
+        chain.append(brought[chain[-1]])
+    return chain
+
+
+def _pay(
+    unit: UnitOfWork, rules: ReferralProgram, referral: Referral, others: list[Referral], at: datetime
+) -> dict[UUID, int]:
+    assert referral.friend_id is not None
+    due = dict(level_points(rules, _above(others, referral.advocate_id, len(rules.level_rates))))
+    if rules.friend_points:
+        due[referral.friend_id] = due.get(referral.friend_id, 0) + rules.friend_points
+    budgets = unit.of(ProgramBudget)
+    budget = next(iter(budgets.page(Query(ProgramBudget, where("program") == rules.program), size=1).items), None)
+    if budget is not None and due:
+        budgets.save(budget.give(sum(due.values()), at))
+    for member, points in due.items():
+        earn = Earn(points, reason=f"referral {referral.code}")
+        post_points(unit, member, rules.program, earn, key=f"referral:{referral.id}", at=at)
+    return due
+
+
+def qualify(store: Store, referral_id: UUID, at: datetime, *, actor: str | None = None) -> ReferralOutcome:
+    """Judge a referral whose friend did what counts: pay both sides, reject it with its reason, or leave it to a person.
+
+    Payment and status are one unit of work, under a key that follows from the referral: nobody is paid twice.
+
+    Raises
+    ------
+    NotFound
+        If there is no such referral.
+    InvalidTransitionError
+        If nobody has joined by it, or it has expired.
+    InvalidValueError
+        If the budget of the programme is used up.
+    """
+    return _decide(store, referral_id, at, actor, approved=None)
+
+
+def review(
+    store: Store, referral_id: UUID, at: datetime, *, approved: bool, actor: str, note: str | None = None
+) -> ReferralOutcome:
+    """Decide what `qualify` left to a person; what refuses a referral whatever anybody thinks still does.
+
+    Parameters
+    ----------
+    store : Store
+        Where the referral is.
+    referral_id : UUID
+        Which.
+    at : datetime
+        Now.
+    approved : bool
+        Whether it counts.
+    actor : str
+        Who decided.
+    note : str, optional
+        Why.
+    """
+    return _decide(store, referral_id, at, actor, approved=approved, note=note)
+
+
+def _decide(
+    store: Store, referral_id: UUID, at: datetime, actor: str | None, *, approved: bool | None, note: str | None = None
+) -> ReferralOutcome:
+    with store.begin(actor=actor, cause="referral judged") as unit:
+        referral = unit.of(Referral).get(referral_id)
+        if referral.status in {ReferralStatus.REWARDED, ReferralStatus.REJECTED}:
+            return ReferralOutcome(referral, (), {})
+        rules = _program(unit, referral.program_code)
+        others = _referrals(unit, referral.program_code)
+        qualified = referral if referral.status is ReferralStatus.QUALIFIED else referral.qualified(at)
+        assert qualified.friend_id is not None and qualified.qualified_at is not None  # noqa: PT018  # both follow from the status
+        friend = unit.of(Customer).get(qualified.friend_id)
+        reasons = judge(
+            rules,
+            qualified,
+            unit.of(Customer).find(referral.advocate_id),
+            friend,
+            qualified.qualified_at,
+            others=others,
+            friend_bought_before=_bought_before(unit, friend.id, referral.invited_at),
+        )
+        refusing = [reason for reason in reasons if reason not in _PERSON]
+        paid: dict[UUID, int] = {}
+        if refusing:
+            after = qualified.rejected(refusing[0], at, note)
+        elif reasons and approved is None:
+            after = qualified
+        elif approved is False:
+            after = qualified.rejected(reasons[0] if reasons else RejectReason.CONDITION, at, note)
+        else:
+            paid = _pay(unit, rules, qualified, others, at)
+            after = qualified.rewarded(at)
+        saved = referral if after == referral else unit.of(Referral).save(after)
+        unit.commit()
+    return ReferralOutcome(saved, reasons, paid)
+
+
+def expire(store: Store, program: str, at: datetime, *, actor: str | None = None) -> int:
+    """Close the referrals of a programme whose window is over without a qualified friend; return how many there were."""
+    with store.begin(actor=actor, cause="referrals expired") as unit:
+        rules = _program(unit, program)
+        waiting = {ReferralStatus.INVITED, ReferralStatus.JOINED}
+        late = [
+            one for one in _referrals(unit, program) if one.status in waiting and at >= one.invited_at + rules.window
+        ]
+        for one in late:
+            unit.of(Referral).save(one.expired(at))
+        unit.commit()
+    return len(late)
+
+
+def progress(store: Store, program: str) -> Mapping[str, int]:
+    """Return the funnel of a programme: how many got how far, and why the others did not."""
+    with store.begin(read_only=True) as unit:
+        return funnel(_referrals(unit, program))

@@ -1,0 +1,250 @@
+"""Refer and loyalty over a store: both sides are paid once, what looks wrong waits for a person, refunds take back their points."""
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import attrs
+import pytest
+
+from pycrm.errors import InvalidTransitionError, InvalidValueError, NotFound
+from pycrm.model.contact import ContactKind, ContactPoint
+from pycrm.model.customer import Customer, PersonName
+from pycrm.model.earning import EarningMode, EarningRule, ProgramBudget
+from pycrm.model.entity import new_id
+from pycrm.model.money import Money
+from pycrm.model.order import Order, OrderLine, OrderStatus, Refund
+from pycrm.model.points import PointsAccount
+from pycrm.model.referral import ReferralProgram, ReferralStatus, RejectReason
+from pycrm.model.reward import RedemptionStatus, Reward, RewardKind
+from pycrm.model.time import Period
+from pycrm.storage import MemoryStore
+from pycrm.storage.sql import SqlStore
+from pycrm.workflows import loyalty, refer
+
+START = datetime(2026, 5, 1, 12, tzinfo=UTC)
+DAY = timedelta(days=1)
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+def store(request):
+    if request.param == "memory":
+        return MemoryStore()
+    return SqlStore("sqlite://")
+
+
+def person(name, phone=None):
+    points = [ContactPoint(kind=ContactKind.EMAIL, raw=f"{name}@example.com")]
+    if phone is not None:
+        points.append(ContactPoint(kind=ContactKind.PHONE, raw=phone))
+    return Customer(name=PersonName(given=name), contact_points=tuple(points))
+
+
+def keep(store, *entities):
+    with store.begin() as unit:
+        for entity in entities:
+            unit.of(type(entity)).add(entity)
+        unit.commit()
+
+
+def held(store, model, id):
+    with store.begin(read_only=True) as unit:
+        return unit.of(model).get(id)
+
+
+def balance(store, who):
+    with store.begin(read_only=True) as unit:
+        return loyalty.account_of(unit, who.id, "tea").available
+
+
+@pytest.fixture
+def people(store):
+    ana, bea = person("ana", "+34600111222"), person("bea")
+    rules = ReferralProgram(code="friends", program="tea", advocate_points=100, friend_points=50, level_rates=(1000,))
+    keep(store, ana, bea, rules)
+    return ana, bea
+
+
+def test_a_referral_pays_both_sides_once(store, people):
+    ana, bea = people
+    opened = refer.invite(store, "friends", ana.id, key="ANA-1", at=START)
+    assert refer.invite(store, "friends", ana.id, key="ANA-1", at=START + DAY) == opened
+    joined = refer.join(store, opened.id, bea.id, START + DAY)
+    assert refer.join(store, opened.id, bea.id, START + 2 * DAY) == joined
+    first = refer.qualify(store, opened.id, START + 3 * DAY)
+    again = refer.qualify(store, opened.id, START + 4 * DAY)
+    assert first.paid == {ana.id: 100, bea.id: 50}
+    assert (again.referral.status, again.paid) == (ReferralStatus.REWARDED, {})
+    assert (balance(store, ana), balance(store, bea)) == (100, 50)
+    assert refer.progress(store, "friends")["rewarded"] == 1
+
+
+def test_the_level_above_gets_its_share(store, people):
+    ana, bea = people
+    cleo = person("cleo")
+    keep(store, cleo)
+    for advocate, friend in ((ana, bea), (bea, cleo)):
+        opened = refer.invite(store, "friends", advocate.id, key="x", at=START)
+        refer.join(store, opened.id, friend.id, START)
+        refer.qualify(store, opened.id, START + DAY)
+    assert [balance(store, who) for who in (ana, bea, cleo)] == [110, 150, 50]
+
+
+def test_who_refers_himself_or_his_own_address_is_rejected_with_the_reason(store, people):
+    ana, _ = people
+    opened = refer.invite(store, "friends", ana.id, key="self", at=START)
+    assert refer.join(store, opened.id, ana.id, START).reason is RejectReason.SELF_REFERRAL
+    assert refer.join(store, opened.id, ana.id, START).reason is RejectReason.SELF_REFERRAL
+    alias = attrs.evolve(person("ana+2"), id=new_id())
+    keep(store, alias)
+    other = refer.invite(store, "friends", ana.id, key="alias", at=START)
+    refer.join(store, other.id, alias.id, START)
+    outcome = refer.qualify(store, other.id, START + DAY)
+    assert (outcome.referral.reason, outcome.paid) == (RejectReason.SHARED_IDENTITY, {})
+    assert balance(store, ana) == 0
+    assert refer.progress(store, "friends")["rejected:self_referral"] == 1
+
+
+@pytest.mark.parametrize("approved", [True, False])
+def test_what_looks_wrong_waits_for_a_person(store, people, approved):
+    ana, _ = people
+    mate = person("mate", "+34 600 111 222")
+    keep(store, mate)
+    opened = refer.invite(store, "friends", ana.id, key="mate", at=START)
+    refer.join(store, opened.id, mate.id, START)
+    waiting = refer.qualify(store, opened.id, START + DAY)
+    assert (waiting.referral.status, waiting.reasons) == (ReferralStatus.QUALIFIED, (RejectReason.REVIEW,))
+    assert refer.qualify(store, opened.id, START + DAY).referral == waiting.referral
+    assert balance(store, ana) == 0
+    decided = refer.review(store, opened.id, START + 2 * DAY, approved=approved, actor="eva", note="flatmates")
+    assert decided.referral.status is (ReferralStatus.REWARDED if approved else ReferralStatus.REJECTED)
+    assert balance(store, ana) == (100 if approved else 0)
+
+
+def test_who_bought_before_is_no_friend_that_was_brought(store, people):
+    ana, bea = people
+    keep(store, order(bea, placed_at=START - DAY))
+    opened = refer.invite(store, "friends", ana.id, key="late", at=START)
+    refer.join(store, opened.id, bea.id, START)
+    assert refer.qualify(store, opened.id, START + DAY).referral.reason is RejectReason.EXISTING_CUSTOMER
+
+
+def test_a_budget_that_is_used_up_pays_nobody_and_leaves_the_referral_open(store, people):
+    ana, bea = people
+    budget = ProgramBudget(program="tea", max_points=120)
+    keep(store, budget)
+    opened = refer.invite(store, "friends", ana.id, key="x", at=START)
+    refer.join(store, opened.id, bea.id, START)
+    with pytest.raises(InvalidValueError, match="120 points left"):
+        refer.qualify(store, opened.id, START + DAY)
+    assert (balance(store, ana), balance(store, bea)) == (0, 0)
+    with store.begin() as unit:
+        unit.of(ProgramBudget).save(attrs.evolve(held(store, ProgramBudget, budget.id), max_points=200))
+        unit.commit()
+    assert refer.qualify(store, opened.id, START + DAY).referral.status is ReferralStatus.REWARDED
+    assert held(store, ProgramBudget, budget.id).given == 150
+
+
+def test_what_nobody_finished_expires(store, people):
+    ana, bea = people
+    opened = refer.invite(store, "friends", ana.id, key="x", at=START)
+    assert refer.expire(store, "friends", START + 89 * DAY) == 0
+    assert refer.expire(store, "friends", START + 90 * DAY) == 1
+    with pytest.raises(InvalidTransitionError):
+        refer.join(store, opened.id, bea.id, START)
+
+
+def test_what_is_not_there_is_named(store, people):
+    with pytest.raises(InvalidValueError, match="no referral programme"):
+        refer.invite(store, "none", people[0].id, key="x", at=START)
+    with pytest.raises(NotFound):
+        refer.invite(store, "friends", new_id(), key="x", at=START)
+    with pytest.raises(NotFound):
+        refer.qualify(store, new_id(), START)
+    closed = ReferralProgram(code="old", program="tea", period=Period(None, START))
+    keep(store, closed)
+    with pytest.raises(InvalidValueError, match="does not run"):
+        refer.invite(store, "old", people[0].id, key="x", at=START)
+
+
+# -- loyalty -----------------------------------------------------------------------------------------------------------------------
+
+
+def order(who, **fields):
+    line = OrderLine(sku="tea", quantity=4, unit_price=Money("25", "EUR"))
+    return Order(
+        **{
+            "customer_id": who.id,
+            "number": str(new_id()),
+            "placed_at": START,
+            "currency": "EUR",
+            "lines": (line,),
+            **fields,
+        }
+    )
+
+
+SPEND = EarningRule(code="spend", program="tea", mode=EarningMode.PER_AMOUNT, points=1, per=Money(1, "EUR"))
+CUP = Reward(code="cup", program="tea", name="A cup", kind=RewardKind.FREE_ITEM, sku="cup", cost=60, stock=1)
+
+
+def change(store, bought, **changes):
+    with store.begin() as unit:
+        unit.of(Order).save(attrs.evolve(unit.of(Order).get(bought.id), **changes))
+        unit.commit()
+
+
+def test_an_order_earns_once_and_gives_back_what_is_refunded(store, people):
+    ana, _ = people
+    bought = order(ana)
+    keep(store, SPEND, bought)
+    for _ in range(2):
+        assert [(one.earned, one.taken_back) for one in loyalty.earn_for_order(store, bought.id, "tea", START)] == [
+            (100, 0)
+        ]
+    change(store, bought, refunds=(Refund(at=START, amount=Money(30, "EUR")),))
+    for _ in range(2):
+        assert [
+            (one.earned, one.taken_back) for one in loyalty.earn_for_order(store, bought.id, "tea", START + DAY)
+        ] == [(100, 30)]
+    assert balance(store, ana) == 70
+    change(store, bought, status=OrderStatus.CANCELLED)
+    loyalty.earn_for_order(store, bought.id, "tea", START + 2 * DAY)
+    assert balance(store, ana) == 0
+    assert [line.available for line in loyalty.statement_of(store, ana.id, "tea")] == [100, 70, 0]
+
+
+def test_a_reward_takes_points_and_stock_and_gives_both_back(store, people):
+    ana, bea = people
+    bought = [order(ana), order(bea)]
+    keep(store, SPEND, CUP, *bought)
+    for each in bought:
+        loyalty.earn_for_order(store, each.id, "tea", START)
+    taken = loyalty.redeem(store, ana.id, CUP.id, key="r1", at=START)
+    assert loyalty.redeem(store, ana.id, CUP.id, key="r1", at=START) == taken
+    assert (balance(store, ana), held(store, Reward, CUP.id).stock) == (40, 0)
+    with pytest.raises(InvalidValueError, match="none left"):
+        loyalty.redeem(store, bea.id, CUP.id, key="r1", at=START)
+    assert balance(store, bea) == 100
+    assert loyalty.cancel(store, taken.id, START + DAY).status is RedemptionStatus.CANCELLED
+    assert (balance(store, ana), held(store, Reward, CUP.id).stock) == (100, 1)
+    with pytest.raises(InvalidValueError, match="cancelled already"):
+        loyalty.cancel(store, taken.id, START + DAY)
+    assert loyalty.redeem(store, bea.id, CUP.id, key="r2", at=START).points == 60
+
+
+def test_points_that_are_not_there_buy_nothing(store, people):
+    keep(store, CUP)
+    with pytest.raises(InvalidValueError, match="0 points are available"):
+        loyalty.redeem(store, people[0].id, CUP.id, key="r", at=START)
+    assert held(store, Reward, CUP.id).stock == 1
+    with pytest.raises(NotFound):
+        loyalty.statement_of(store, people[0].id, "tea")
+
+
+def test_an_order_that_earns_nothing_opens_no_account(store, people):
+    ana, _ = people
+    small = order(ana, lines=(OrderLine(sku="tea", quantity=1, unit_price=Money(Decimal("0.5"), "EUR")),))
+    keep(store, SPEND, small)
+    assert loyalty.earn_for_order(store, small.id, "tea", START) == ()
+    with store.begin(read_only=True) as unit:
+        assert unit.of(PointsAccount).find(PointsAccount.opened(ana.id, "tea").id) is None
