@@ -3,6 +3,7 @@
 `pycrm.storage.sql` keeps the same things in SQLite, PostgreSQL, MariaDB and MySQL.
 """
 
+from pycrm.storage.backup import Kept, Portable, export, restore
 from pycrm.storage.columns import read_columns, write_columns
 from pycrm.storage.mapping import Column, EntityMap, Kind, Reference, Unique, UniqueEach
 from pycrm.storage.maps import default_maps
@@ -35,12 +36,14 @@ __all__ = [
     "CustomerView",
     "EntityMap",
     "Erasing",
+    "Kept",
     "Kind",
     "MemoryRepository",
     "MemoryStore",
     "MemoryUnit",
     "Outbox",
     "Page",
+    "Portable",
     "Query",
     "Reader",
     "Reference",
@@ -54,7 +57,9 @@ __all__ = [
     "customer_view",
     "default_maps",
     "desc",
+    "export",
     "read_columns",
+    "restore",
     "write_columns",
 ]
 

@@ -31,6 +31,7 @@ from pycrm.errors import (
 )
 from pycrm.model.entity import new_id
 from pycrm.model.predicate import AllOf, Op, Predicate, Where, evaluate, kind_of
+from pycrm.storage.backup import Kept
 from pycrm.storage.codec import DocumentCodec, changed_fields, column_value
 from pycrm.storage.columns import Rows
 from pycrm.storage.mapping import COMPARED_AS, EntityMap, MapSet, search_key
@@ -620,6 +621,31 @@ class MemoryUnit(Unit):
         with self._lock:
             committed = [] if key in self._erased else list(self._tenant.trail.get(key, ()))
         return [*committed, *(change for change in self._changes if (change.model, change.id) == key)]
+
+    def maps(self) -> Sequence[EntityMap]:
+        """Return the maps, each behind those it refers to."""
+        return self._maps.in_order
+
+    def dump(self, model: type[Any], /) -> Iterator[Kept]:
+        """Yield every entity of a model, removed ones too."""
+        repository = self.of(model)
+        for batch in repository.stream(Query(model, deleted=True)):
+            for entity in batch:
+                live = repository._visible(entity.id) is not None
+                yield Kept(entity, live, tuple(self.history(model, entity.id)))
+
+    def load(self, model: type[Any], rows: Sequence[Kept], /) -> None:
+        """Store entities with their versions and trails as they were."""
+        self._check_writable()
+        repository = self.of(model)
+        for kept in rows:
+            repository._check(kept.entity)
+            if repository._exists(model, kept.entity.id):
+                raise self._failed(Duplicate(repository._map.name, "id", ("id",)))
+            if kept.live:
+                repository._check_rules(kept.entity)
+            repository._stage(_Staged(kept.entity, kept.live, base=None), None)
+            self._changes += kept.history
 
     def result_of(self, key: str, /) -> tuple[Any] | None:
         """Return the result remembered under an idempotency key, in a tuple, or None."""

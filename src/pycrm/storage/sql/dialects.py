@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import Any
+from itertools import count
+from typing import Any, ClassVar
 from uuid import UUID, SafeUUID
 
 from attrs import field, frozen
@@ -13,7 +15,7 @@ from attrs import field, frozen
 from pycrm.errors import StoreError
 from pycrm.storage.mapping import Column, Kind
 
-__all__ = ["MARIADB", "POSTGRESQL", "SQLITE", "Dialect", "Failure", "dialect_of", "uuid_of"]
+__all__ = ["MARIADB", "POSTGRESQL", "SQLITE", "Dialect", "Failure", "Numbered", "dialect_of", "uuid_of"]
 
 _new, _set, _unknown = object.__new__, object.__setattr__, SafeUUID.unknown
 
@@ -165,6 +167,7 @@ def trimmed(value: Decimal) -> Decimal:
 
 
 def _sqlite_failure(error: BaseException) -> Failure:
+    error = error.__cause__ if not hasattr(error, "sqlite_errorcode") and error.__cause__ is not None else error
     code = getattr(error, "sqlite_errorcode", None)
     name = str(getattr(error, "sqlite_errorname", code))
     if code in {2067, 1555, 2579}:
@@ -262,6 +265,35 @@ MARIADB = Dialect(
     nulls_clause=False,
     row_values=False,
 )
+
+
+class Numbered:
+    """A cursor of a driver whose placeholders are $1, $2, ..., spoken to with %s."""
+
+    _texts: ClassVar[dict[str, str]] = {}
+
+    def __init__(self, cursor: Any) -> None:
+        self._cursor = cursor
+
+    def _text(self, sql: str) -> str:
+        found = self._texts.get(sql)
+        if found is None:
+            numbers = count(1)
+            found = re.sub("%s", lambda _: f"${next(numbers)}", sql)
+            if len(self._texts) < 5_000:
+                self._texts[sql] = found
+        return found
+
+    def execute(self, sql: str, parameters: Sequence[Any] = ()) -> None:
+        """Run one statement."""
+        self._cursor.execute(self._text(sql), parameters)
+
+    def executemany(self, sql: str, rows: Sequence[Sequence[Any]]) -> None:
+        """Run one statement for many rows."""
+        self._cursor.executemany(self._text(sql), rows)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._cursor, name)
 
 
 def dialect_of(name: str) -> Dialect:

@@ -1,17 +1,18 @@
-"""The schema's revision: making it, checking it, and refusing what this release does not know."""
+"""The schema's revision: making it, checking it, moving it, and refusing what this release does not know."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from pycrm.errors import SchemaMismatch, Transient
+from pycrm.errors import MissingExtraError, SchemaMismatch, Transient
 
 if TYPE_CHECKING:
     from pycrm.storage.sql.store import _Core
 
-__all__ = ["HEAD", "REVISIONS", "check_revision", "create_schema"]
+__all__ = ["HEAD", "REVISIONS", "check_revision", "create_schema", "migrations_folder", "upgrade"]
 
 REVISIONS = ("pycrm_0001",)  # oldest first; the last is what this release writes
 HEAD = REVISIONS[-1]
@@ -72,3 +73,55 @@ def create_schema(core: _Core) -> None:
     finally:
         if core.host is None:
             connection.close()
+
+
+def migrations_folder() -> Path:
+    """Return the folder of the Alembic revisions in this package: a host names it in its own `version_locations`.
+
+    Examples
+    --------
+    >>> sorted(path.name for path in migrations_folder().glob("pycrm_*.py"))
+    ['pycrm_0001.py']
+    """
+    return Path(__file__).parent.parent / "migrations"
+
+
+def upgrade(target: str | sa.URL | sa.Engine, revision: str = "head") -> None:
+    """Bring the schema of a database to this release, keeping its data; an empty database gets all of it.
+
+    Parameters
+    ----------
+    target : str, URL or Engine
+        The database.
+    revision : str
+        Where to; this release unless given.
+
+    Raises
+    ------
+    MissingExtraError
+        If Alembic is not installed.
+    """
+    try:
+        from alembic.config import Config
+        from alembic.runtime.environment import EnvironmentContext
+        from alembic.script import ScriptDirectory
+    except ImportError as error:
+        raise MissingExtraError("alembic", "sql") from error
+    engine = target if isinstance(target, sa.Engine) else sa.create_engine(target)
+    folder = str(migrations_folder())
+    config = Config()
+    config.set_main_option("script_location", folder)
+    script = ScriptDirectory(folder, version_locations=[folder])
+
+    def steps(current: Any, _: Any) -> Any:
+        return script._upgrade_revs(revision, current)  # noqa: SLF001  # what alembic's own upgrade command calls
+
+    try:
+        with engine.connect() as connection, EnvironmentContext(config, script, fn=steps) as environment:
+            environment.configure(connection=connection, version_table=VERSION_TABLE, transaction_per_migration=True)
+            with environment.begin_transaction():
+                environment.run_migrations()
+            connection.commit()
+    finally:
+        if engine is not target:
+            engine.dispose()

@@ -245,6 +245,20 @@ class SqlRepository(Generic[E]):
             lambda _: Duplicate(map.name, map.each[0].name, map.each[0].fields),
         )
 
+    def _put_search_of(self, entities: Iterable[Any]) -> None:
+        """Fill the search table alone: removed entities are found, but hold no unique key."""
+        map, unit, p = self._map, self._unit, self._unit.dialect.parameter
+        rows = [
+            (unit.tenant, map.table, path, value, self._id(entity.id))
+            for entity in entities
+            for path in map.many
+            for value in map.search_values(entity, path)
+        ]
+        unit.execute_many(
+            f"INSERT INTO pycrm_search (tenant, model, path, value, id) VALUES ({p}, {p}, {p}, {p}, {p})",  # noqa: S608
+            rows,
+        )
+
     def _delete_unique(self, before: Any) -> None:
         map, tenant = self._map, self._unit.tenant
         self._delete_keys([(tenant, map.table, rule.name, key) for rule, key in map.each_key(before)])

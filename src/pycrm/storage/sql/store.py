@@ -20,7 +20,7 @@ from pycrm.storage.mapping import EntityMap, MapSet
 from pycrm.storage.maps import default_maps
 from pycrm.storage.protocols import Claim, Isolation
 from pycrm.storage.rows import checked_size
-from pycrm.storage.sql.dialects import Dialect, dialect_of
+from pycrm.storage.sql.dialects import Dialect, Numbered, dialect_of
 from pycrm.storage.sql.migrate import check_revision, create_schema
 from pycrm.storage.sql.schema import metadata_of
 from pycrm.storage.sql.statements import AT, ID, Statements, statements_of
@@ -68,7 +68,8 @@ class _Link:
 
     def cursor(self) -> Any:
         """Return a cursor of the driver."""
-        return self._connection.connection.cursor()
+        cursor = self._connection.connection.cursor()
+        return Numbered(cursor) if self.core.numbered else cursor
 
     def acquire(self) -> None:
         """Take the writer's place."""
@@ -128,6 +129,7 @@ class _Core:
         self.engine = engine
         self.dialect: Dialect = dialect_of(engine.dialect.name)
         self.driver_error: type[BaseException] = engine.dialect.loaded_dbapi.Error
+        self.numbered = engine.dialect.paramstyle == "numeric_dollar"
         settings = list(self.dialect.setup)
         if self.dialect.name == "sqlite":
             self.writers = writers_of(str(engine.url.database))
@@ -143,7 +145,9 @@ class _Core:
     def _engine(self, url: sa.URL) -> sa.Engine:
         try:
             if url.get_backend_name() != "sqlite":
-                return sa.create_engine(url, isolation_level="AUTOCOMMIT", pool_pre_ping=False)
+                engine = sa.create_engine(url, isolation_level="AUTOCOMMIT")
+                weakref.finalize(self, _dispose, engine, None)
+                return engine
             if url.database in {None, "", ":memory:"}:
                 # Units of work need connections of their own, which a database in memory cannot give.
                 self.folder = tempfile.TemporaryDirectory(prefix="pycrm-")

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from pycrm.errors import Broken, Duplicate, StoreError, Transient, Unknown
 from pycrm.model.entity import new_id
+from pycrm.storage.backup import Kept
 from pycrm.storage.mapping import EntityMap
 from pycrm.storage.protocols import Change, Isolation, OnConflict
 from pycrm.storage.query import E, Query
@@ -243,6 +244,45 @@ class SqlUnit(Unit):
                 f"INSERT INTO pycrm_outbox (tenant, at, position, id, type, payload) VALUES ({marks})",  # noqa: S608
                 rows,
             )
+
+    def maps(self) -> Sequence[EntityMap]:
+        """Return the maps, each behind those it refers to."""
+        return self._maps.in_order
+
+    def dump(self, model: type[Any], /) -> Iterator[Kept]:
+        """Yield every entity of a model, removed ones too."""
+        repository = self.of(model)
+        for batch in repository.stream(Query(model, deleted=True)):
+            ids = [entity.id for entity in batch]
+            live = {repository._read_id(row[0]) for row in repository._rows_of(ids, live=True)}
+            for entity in batch:
+                yield Kept(entity, entity.id in live, tuple(self.history(model, entity.id)))
+
+    def load(self, model: type[Any], rows: Sequence[Kept], /) -> None:
+        """Store entities with their versions and trails as they were."""
+        self._check_writable()
+        repository = self.of(model)
+        now, table = self._clock(), repository._map.table
+        inserted, trail = [], []
+        for kept in rows:
+            first = next((change for change in kept.history if change.action == "add"), None)
+            at, actor, cause = (now, self.actor, self.cause) if first is None else (first.at, first.actor, first.cause)
+            head = (self.tenant, self._bind_id(kept.entity.id), kept.entity.version, 1 if kept.live else None)
+            inserted.append((*head, self._bind_at(at), actor, cause, *repository._codec.encode(kept.entity)))
+            for change in kept.history:
+                if change is not first:
+                    text = json.dumps(dict(change.fields), ensure_ascii=False) if change.fields else None
+                    who = (self._bind_at(change.at), change.actor, change.cause, text)
+                    trail.append((self.tenant, table, self._bind_id(change.id), change.version, change.action, *who))
+        entities = [kept.entity for kept in rows]
+        self.execute_many(
+            repository._statements.insert, inserted, lambda failure: repository._blame(entities, failure)
+        )
+        repository._put_keys_of((kept.entity, None) for kept in rows if kept.live)
+        repository._put_search_of([kept.entity for kept in rows if not kept.live])
+        self._flush_audit()
+        self._audit = trail
+        self._flush_audit()
 
     def result_of(self, key: str, /) -> tuple[Any] | None:
         """Return the result remembered under an idempotency key, in a tuple, or None."""

@@ -1,0 +1,517 @@
+CREATE TABLE customer (
+    tenant VARCHAR(64) NOT NULL,
+    id BINARY(16) NOT NULL,
+    version BIGINT NOT NULL,
+    live SMALLINT,
+    added_at DATETIME(6) NOT NULL,
+    added_by LONGTEXT,
+    added_because LONGTEXT,
+    kind LONGTEXT NOT NULL,
+    birth_date DATE,
+    gender LONGTEXT,
+    language LONGTEXT,
+    zone LONGTEXT,
+    country VARCHAR(255),
+    job_title LONGTEXT,
+    department LONGTEXT,
+    source VARCHAR(255),
+    owner_id BINARY(16),
+    first_touch_at DATETIME(6),
+    identified_at DATETIME(6),
+    is_deceased TINYINT(1) NOT NULL,
+    name_family VARCHAR(255),
+    name_given VARCHAR(255),
+    name_full VARCHAR(255),
+    organisation_name VARCHAR(255),
+    organisation_parent_id BINARY(16),
+    document LONGTEXT,
+    PRIMARY KEY (tenant, id)
+)CHARSET=utf8mb4 ENGINE=InnoDB COLLATE utf8mb4_0900_bin;
+CREATE INDEX ix_customer_country ON customer (tenant, country, id);
+CREATE INDEX ix_customer_name_family ON customer (tenant, name_family, id);
+CREATE INDEX ix_customer_name_full ON customer (tenant, name_full, id);
+CREATE INDEX ix_customer_name_given ON customer (tenant, name_given, id);
+CREATE INDEX ix_customer_organisation_name ON customer (tenant, organisation_name, id);
+CREATE INDEX ix_customer_organisation_parent_id ON customer (tenant, organisation_parent_id, id);
+CREATE INDEX ix_customer_owner_id ON customer (tenant, owner_id, id);
+CREATE INDEX ix_customer_source ON customer (tenant, source, id);
+CREATE TABLE experiment (
+    tenant VARCHAR(64) NOT NULL,
+    id BINARY(16) NOT NULL,
+    version BIGINT NOT NULL,
+    live SMALLINT,
+    added_at DATETIME(6) NOT NULL,
+    added_by LONGTEXT,
+    added_because LONGTEXT,
+    code VARCHAR(255) NOT NULL,
+    name LONGTEXT NOT NULL,
+    hypothesis LONGTEXT,
+    control LONGTEXT NOT NULL,
+    holdout DOUBLE NOT NULL,
+    metric LONGTEXT NOT NULL,
+    sample_size BIGINT,
+    campaign_id BINARY(16),
+    follows BINARY(16),
+    document LONGTEXT,
+    PRIMARY KEY (tenant, id),
+    CONSTRAINT uq_experiment_code UNIQUE (tenant, code, live)
+)CHARSET=utf8mb4 ENGINE=InnoDB COLLATE utf8mb4_0900_bin;
+CREATE INDEX ix_experiment_follows ON experiment (tenant, follows, id);
+CREATE TABLE import_run (
+    tenant VARCHAR(64) NOT NULL,
+    id BINARY(16) NOT NULL,
+    version BIGINT NOT NULL,
+    live SMALLINT,
+    added_at DATETIME(6) NOT NULL,
+    added_by LONGTEXT,
+    added_because LONGTEXT,
+    source VARCHAR(255) NOT NULL,
+    `key` VARCHAR(255) NOT NULL,
+    started_at DATETIME(6) NOT NULL,
+    finished_at DATETIME(6),
+    dry_run TINYINT(1) NOT NULL,
+    document LONGTEXT,
+    PRIMARY KEY (tenant, id),
+    CONSTRAINT uq_import_run_source_key UNIQUE (tenant, source, `key`, live)
+)CHARSET=utf8mb4 ENGINE=InnoDB COLLATE utf8mb4_0900_bin;
+CREATE INDEX ix_import_run_started_at ON import_run (tenant, started_at, id);
+CREATE TABLE offer (
+    tenant VARCHAR(64) NOT NULL,
+    id BINARY(16) NOT NULL,
+    version BIGINT NOT NULL,
+    live SMALLINT,
+    added_at DATETIME(6) NOT NULL,
+    added_by LONGTEXT,
+    added_because LONGTEXT,
+    code VARCHAR(255) NOT NULL,
+    name LONGTEXT NOT NULL,
+    kind LONGTEXT NOT NULL,
+    percent NUMERIC(18, 6),
+    purpose LONGTEXT NOT NULL,
+    priority BIGINT NOT NULL,
+    fallback TINYINT(1) NOT NULL,
+    document LONGTEXT,
+    PRIMARY KEY (tenant, id),
+    CONSTRAINT uq_offer_code UNIQUE (tenant, code, live)
+)CHARSET=utf8mb4 ENGINE=InnoDB COLLATE utf8mb4_0900_bin;
+CREATE INDEX ix_offer_priority ON offer (tenant, priority, id);
+CREATE TABLE product (
+    tenant VARCHAR(64) NOT NULL,
+    id BINARY(16) NOT NULL,
+    version BIGINT NOT NULL,
+    live SMALLINT,
+    added_at DATETIME(6) NOT NULL,
+    added_by LONGTEXT,
+    added_because LONGTEXT,
+    sku VARCHAR(255) NOT NULL,
+    name LONGTEXT NOT NULL,
+    document LONGTEXT,
+    PRIMARY KEY (tenant, id),
+    CONSTRAINT uq_product_sku UNIQUE (tenant, sku, live)
+)CHARSET=utf8mb4 ENGINE=InnoDB COLLATE utf8mb4_0900_bin;
+CREATE TABLE pycrm_audit (
+    tenant VARCHAR(64) NOT NULL,
+    model VARCHAR(64) NOT NULL,
+    id BINARY(16) NOT NULL,
+    version BIGINT NOT NULL,
+    action VARCHAR(64) NOT NULL,
+    at DATETIME(6) NOT NULL,
+    actor LONGTEXT,
+    cause LONGTEXT,
+    fields LONGTEXT,
+    PRIMARY KEY (tenant, model, id, version)
+)CHARSET=utf8mb4 ENGINE=InnoDB COLLATE utf8mb4_0900_bin;
+CREATE TABLE pycrm_lease (
+    tenant VARCHAR(64) NOT NULL,
+    name VARCHAR(64) NOT NULL,
+    holder LONGTEXT NOT NULL,
+    until DATETIME(6) NOT NULL,
+    PRIMARY KEY (tenant, name)
+)CHARSET=utf8mb4 ENGINE=InnoDB COLLATE utf8mb4_0900_bin;
+CREATE TABLE pycrm_outbox (
+    tenant VARCHAR(64) NOT NULL,
+    at DATETIME(6) NOT NULL,
+    position BIGINT NOT NULL,
+    id BINARY(16) NOT NULL,
+    type LONGTEXT NOT NULL,
+    payload LONGTEXT NOT NULL,
+    PRIMARY KEY (tenant, at, position, id)
+)CHARSET=utf8mb4 ENGINE=InnoDB COLLATE utf8mb4_0900_bin;
+CREATE TABLE pycrm_result (
+    tenant VARCHAR(64) NOT NULL,
+    `key` VARCHAR(255) NOT NULL,
+    at DATETIME(6) NOT NULL,
+    result LONGTEXT NOT NULL,
+    PRIMARY KEY (tenant, `key`)
+)CHARSET=utf8mb4 ENGINE=InnoDB COLLATE utf8mb4_0900_bin;
+CREATE TABLE pycrm_search (
+    tenant VARCHAR(64) NOT NULL,
+    model VARCHAR(64) NOT NULL,
+    path VARCHAR(64) NOT NULL,
+    value VARCHAR(255) NOT NULL,
+    id BINARY(16) NOT NULL,
+    PRIMARY KEY (tenant, model, path, value, id)
+)CHARSET=utf8mb4 ENGINE=InnoDB COLLATE utf8mb4_0900_bin;
+CREATE TABLE pycrm_unique (
+    tenant VARCHAR(64) NOT NULL,
+    model VARCHAR(64) NOT NULL,
+    rule VARCHAR(64) NOT NULL,
+    value VARCHAR(255) NOT NULL,
+    id BINARY(16) NOT NULL,
+    PRIMARY KEY (tenant, model, rule, value)
+)CHARSET=utf8mb4 ENGINE=InnoDB COLLATE utf8mb4_0900_bin;
+CREATE TABLE source_record (
+    tenant VARCHAR(64) NOT NULL,
+    id BINARY(16) NOT NULL,
+    version BIGINT NOT NULL,
+    live SMALLINT,
+    added_at DATETIME(6) NOT NULL,
+    added_by LONGTEXT,
+    added_because LONGTEXT,
+    source VARCHAR(255) NOT NULL,
+    `key` VARCHAR(255) NOT NULL,
+    received_at DATETIME(6) NOT NULL,
+    document LONGTEXT,
+    PRIMARY KEY (tenant, id),
+    CONSTRAINT uq_source_record_source_key UNIQUE (tenant, source, `key`, live)
+)CHARSET=utf8mb4 ENGINE=InnoDB COLLATE utf8mb4_0900_bin;
+CREATE INDEX ix_source_record_received_at ON source_record (tenant, received_at, id);
+CREATE TABLE assessment (
+    tenant VARCHAR(64) NOT NULL,
+    id BINARY(16) NOT NULL,
+    version BIGINT NOT NULL,
+    live SMALLINT,
+    added_at DATETIME(6) NOT NULL,
+    added_by LONGTEXT,
+    added_because LONGTEXT,
+    customer_id BINARY(16) NOT NULL,
+    run VARCHAR(255) NOT NULL,
+    as_of DATE NOT NULL,
+    since DATE NOT NULL,
+    orders BIGINT NOT NULL,
+    probability_alive DOUBLE,
+    recency_score BIGINT,
+    frequency_score BIGINT,
+    monetary_score BIGINT,
+    segment LONGTEXT,
+    tier VARCHAR(255) NOT NULL,
+    document LONGTEXT,
+    PRIMARY KEY (tenant, id),
+    CONSTRAINT uq_assessment_customer_id_run_as_of UNIQUE (tenant, customer_id, run, as_of, live),
+    CONSTRAINT fk_assessment_customer_id FOREIGN KEY(tenant, customer_id) REFERENCES customer (tenant, id)
+)CHARSET=utf8mb4 ENGINE=InnoDB COLLATE utf8mb4_0900_bin;
+CREATE INDEX ix_assessment_customer_id ON assessment (tenant, customer_id, id);
+CREATE INDEX ix_assessment_run_as_of ON assessment (tenant, run, as_of, id);
+CREATE INDEX ix_assessment_tier ON assessment (tenant, tier, id);
+CREATE TABLE assignment (
+    tenant VARCHAR(64) NOT NULL,
+    id BINARY(16) NOT NULL,
+    version BIGINT NOT NULL,
+    live SMALLINT,
+    added_at DATETIME(6) NOT NULL,
+    added_by LONGTEXT,
+    added_because LONGTEXT,
+    experiment_id BINARY(16) NOT NULL,
+    customer_id BINARY(16) NOT NULL,
+    arm LONGTEXT NOT NULL,
+    assigned_at DATETIME(6) NOT NULL,
+    stratum LONGTEXT,
+    document LONGTEXT,
+    PRIMARY KEY (tenant, id),
+    CONSTRAINT uq_assignment_experiment_id_customer_id UNIQUE (tenant, experiment_id, customer_id, live),
+    CONSTRAINT fk_assignment_experiment_id FOREIGN KEY(tenant, experiment_id) REFERENCES experiment (tenant, id),
+    CONSTRAINT fk_assignment_customer_id FOREIGN KEY(tenant, customer_id) REFERENCES customer (tenant, id)
+)CHARSET=utf8mb4 ENGINE=InnoDB COLLATE utf8mb4_0900_bin;
+CREATE INDEX ix_assignment_customer_id ON assignment (tenant, customer_id, id);
+CREATE INDEX ix_assignment_experiment_id_assigned_at ON assignment (tenant, experiment_id, assigned_at, id);
+CREATE TABLE consent_entry (
+    tenant VARCHAR(64) NOT NULL,
+    id BINARY(16) NOT NULL,
+    version BIGINT NOT NULL,
+    live SMALLINT,
+    added_at DATETIME(6) NOT NULL,
+    added_by LONGTEXT,
+    added_because LONGTEXT,
+    customer_id BINARY(16) NOT NULL,
+    purpose LONGTEXT NOT NULL,
+    channel LONGTEXT,
+    status LONGTEXT NOT NULL,
+    legal_basis LONGTEXT NOT NULL,
+    captured_at DATETIME(6) NOT NULL,
+    capture_source LONGTEXT NOT NULL,
+    text_version LONGTEXT,
+    double_opt_in_at DATETIME(6),
+    brand LONGTEXT,
+    evidence LONGTEXT,
+    document LONGTEXT,
+    PRIMARY KEY (tenant, id),
+    CONSTRAINT fk_consent_entry_customer_id FOREIGN KEY(tenant, customer_id) REFERENCES customer (tenant, id)
+)CHARSET=utf8mb4 ENGINE=InnoDB COLLATE utf8mb4_0900_bin;
+CREATE INDEX ix_consent_entry_customer_id_captured_at ON consent_entry (tenant, customer_id, captured_at, id);
+CREATE TABLE contact_intent (
+    tenant VARCHAR(64) NOT NULL,
+    id BINARY(16) NOT NULL,
+    version BIGINT NOT NULL,
+    live SMALLINT,
+    added_at DATETIME(6) NOT NULL,
+    added_by LONGTEXT,
+    added_because LONGTEXT,
+    customer_id BINARY(16) NOT NULL,
+    run VARCHAR(255) NOT NULL,
+    as_of DATE NOT NULL,
+    created_at DATETIME(6) NOT NULL,
+    kind LONGTEXT NOT NULL,
+    topic LONGTEXT NOT NULL,
+    text LONGTEXT NOT NULL,
+    channel LONGTEXT NOT NULL,
+    address LONGTEXT,
+    purpose LONGTEXT NOT NULL,
+    document LONGTEXT,
+    PRIMARY KEY (tenant, id),
+    CONSTRAINT fk_contact_intent_customer_id FOREIGN KEY(tenant, customer_id) REFERENCES customer (tenant, id)
+)CHARSET=utf8mb4 ENGINE=InnoDB COLLATE utf8mb4_0900_bin;
+CREATE INDEX ix_contact_intent_customer_id_created_at ON contact_intent (tenant, customer_id, created_at, id);
+CREATE INDEX ix_contact_intent_run_as_of ON contact_intent (tenant, run, as_of, id);
+CREATE TABLE exposure (
+    tenant VARCHAR(64) NOT NULL,
+    id BINARY(16) NOT NULL,
+    version BIGINT NOT NULL,
+    live SMALLINT,
+    added_at DATETIME(6) NOT NULL,
+    added_by LONGTEXT,
+    added_because LONGTEXT,
+    experiment_id BINARY(16) NOT NULL,
+    customer_id BINARY(16) NOT NULL,
+    arm LONGTEXT NOT NULL,
+    exposed_at DATETIME(6) NOT NULL,
+    interaction_id BINARY(16),
+    document LONGTEXT,
+    PRIMARY KEY (tenant, id),
+    CONSTRAINT fk_exposure_experiment_id FOREIGN KEY(tenant, experiment_id) REFERENCES experiment (tenant, id),
+    CONSTRAINT fk_exposure_customer_id FOREIGN KEY(tenant, customer_id) REFERENCES customer (tenant, id)
+)CHARSET=utf8mb4 ENGINE=InnoDB COLLATE utf8mb4_0900_bin;
+CREATE INDEX ix_exposure_customer_id ON exposure (tenant, customer_id, id);
+CREATE INDEX ix_exposure_experiment_id_exposed_at ON exposure (tenant, experiment_id, exposed_at, id);
+CREATE TABLE finding (
+    tenant VARCHAR(64) NOT NULL,
+    id BINARY(16) NOT NULL,
+    version BIGINT NOT NULL,
+    live SMALLINT,
+    added_at DATETIME(6) NOT NULL,
+    added_by LONGTEXT,
+    added_because LONGTEXT,
+    question VARCHAR(255) NOT NULL,
+    experiment_id BINARY(16),
+    arm LONGTEXT NOT NULL,
+    control LONGTEXT NOT NULL,
+    tactic LONGTEXT,
+    metric LONGTEXT NOT NULL,
+    as_of DATE NOT NULL,
+    found_at DATETIME(6) NOT NULL,
+    estimate DOUBLE NOT NULL,
+    low DOUBLE NOT NULL,
+    high DOUBLE NOT NULL,
+    confidence DOUBLE NOT NULL,
+    p_value DOUBLE NOT NULL,
+    adjusted_p_value DOUBLE NOT NULL,
+    treated BIGINT NOT NULL,
+    controls BIGINT NOT NULL,
+    contacts BIGINT NOT NULL,
+    treated_mean DOUBLE NOT NULL,
+    control_mean DOUBLE NOT NULL,
+    method LONGTEXT NOT NULL,
+    document LONGTEXT,
+    PRIMARY KEY (tenant, id),
+    CONSTRAINT fk_finding_experiment_id FOREIGN KEY(tenant, experiment_id) REFERENCES experiment (tenant, id)
+)CHARSET=utf8mb4 ENGINE=InnoDB COLLATE utf8mb4_0900_bin;
+CREATE INDEX ix_finding_experiment_id ON finding (tenant, experiment_id, id);
+CREATE INDEX ix_finding_found_at ON finding (tenant, found_at, id);
+CREATE INDEX ix_finding_question_as_of ON finding (tenant, question, as_of, id);
+CREATE TABLE identity_link (
+    tenant VARCHAR(64) NOT NULL,
+    id BINARY(16) NOT NULL,
+    version BIGINT NOT NULL,
+    live SMALLINT,
+    added_at DATETIME(6) NOT NULL,
+    added_by LONGTEXT,
+    added_because LONGTEXT,
+    record_id BINARY(16) NOT NULL,
+    customer_id BINARY(16) NOT NULL,
+    rule LONGTEXT NOT NULL,
+    probability DOUBLE NOT NULL,
+    decided_at DATETIME(6) NOT NULL,
+    reason LONGTEXT NOT NULL,
+    document LONGTEXT,
+    PRIMARY KEY (tenant, id),
+    CONSTRAINT fk_identity_link_record_id FOREIGN KEY(tenant, record_id) REFERENCES source_record (tenant, id),
+    CONSTRAINT fk_identity_link_customer_id FOREIGN KEY(tenant, customer_id) REFERENCES customer (tenant, id)
+)CHARSET=utf8mb4 ENGINE=InnoDB COLLATE utf8mb4_0900_bin;
+CREATE INDEX ix_identity_link_customer_id ON identity_link (tenant, customer_id, id);
+CREATE INDEX ix_identity_link_record_id_decided_at ON identity_link (tenant, record_id, decided_at, id);
+CREATE TABLE interaction (
+    tenant VARCHAR(64) NOT NULL,
+    id BINARY(16) NOT NULL,
+    version BIGINT NOT NULL,
+    live SMALLINT,
+    added_at DATETIME(6) NOT NULL,
+    added_by LONGTEXT,
+    added_because LONGTEXT,
+    customer_id BINARY(16),
+    anonymous_id VARCHAR(255),
+    kind LONGTEXT NOT NULL,
+    direction LONGTEXT NOT NULL,
+    channel LONGTEXT NOT NULL,
+    mode LONGTEXT NOT NULL,
+    assisted TINYINT(1) NOT NULL,
+    occurred_at DATETIME(6) NOT NULL,
+    recorded_at DATETIME(6) NOT NULL,
+    subject LONGTEXT,
+    summary LONGTEXT,
+    outcome LONGTEXT,
+    sentiment DOUBLE,
+    conversation_id BINARY(16),
+    case_id BINARY(16),
+    opportunity_id BINARY(16),
+    campaign_id BINARY(16),
+    order_id BINARY(16),
+    idempotency_key VARCHAR(255) NOT NULL,
+    document LONGTEXT,
+    PRIMARY KEY (tenant, id),
+    CONSTRAINT uq_interaction_idempotency_key UNIQUE (tenant, idempotency_key, live),
+    CONSTRAINT fk_interaction_customer_id FOREIGN KEY(tenant, customer_id) REFERENCES customer (tenant, id)
+)CHARSET=utf8mb4 ENGINE=InnoDB COLLATE utf8mb4_0900_bin;
+CREATE INDEX ix_interaction_anonymous_id ON interaction (tenant, anonymous_id, id);
+CREATE INDEX ix_interaction_customer_id_occurred_at ON interaction (tenant, customer_id, occurred_at, id);
+CREATE INDEX ix_interaction_occurred_at ON interaction (tenant, occurred_at, id);
+CREATE TABLE offer_decision (
+    tenant VARCHAR(64) NOT NULL,
+    id BINARY(16) NOT NULL,
+    version BIGINT NOT NULL,
+    live SMALLINT,
+    added_at DATETIME(6) NOT NULL,
+    added_by LONGTEXT,
+    added_because LONGTEXT,
+    customer_id BINARY(16) NOT NULL,
+    run VARCHAR(255) NOT NULL,
+    as_of DATE NOT NULL,
+    decided_at DATETIME(6) NOT NULL,
+    offer_id BINARY(16),
+    sku LONGTEXT,
+    channel LONGTEXT,
+    fallback TINYINT(1) NOT NULL,
+    document LONGTEXT,
+    PRIMARY KEY (tenant, id),
+    CONSTRAINT fk_offer_decision_customer_id FOREIGN KEY(tenant, customer_id) REFERENCES customer (tenant, id)
+)CHARSET=utf8mb4 ENGINE=InnoDB COLLATE utf8mb4_0900_bin;
+CREATE INDEX ix_offer_decision_customer_id_decided_at ON offer_decision (tenant, customer_id, decided_at, id);
+CREATE INDEX ix_offer_decision_offer_id ON offer_decision (tenant, offer_id, id);
+CREATE INDEX ix_offer_decision_run_as_of ON offer_decision (tenant, run, as_of, id);
+CREATE TABLE outcome (
+    tenant VARCHAR(64) NOT NULL,
+    id BINARY(16) NOT NULL,
+    version BIGINT NOT NULL,
+    live SMALLINT,
+    added_at DATETIME(6) NOT NULL,
+    added_by LONGTEXT,
+    added_because LONGTEXT,
+    customer_id BINARY(16) NOT NULL,
+    metric VARCHAR(255) NOT NULL,
+    value DOUBLE NOT NULL,
+    at DATETIME(6) NOT NULL,
+    exposed_at DATETIME(6),
+    evidence_id BINARY(16),
+    document LONGTEXT,
+    PRIMARY KEY (tenant, id),
+    CONSTRAINT fk_outcome_customer_id FOREIGN KEY(tenant, customer_id) REFERENCES customer (tenant, id)
+)CHARSET=utf8mb4 ENGINE=InnoDB COLLATE utf8mb4_0900_bin;
+CREATE INDEX ix_outcome_customer_id_at ON outcome (tenant, customer_id, at, id);
+CREATE INDEX ix_outcome_metric_at ON outcome (tenant, metric, at, id);
+CREATE TABLE purchase (
+    tenant VARCHAR(64) NOT NULL,
+    id BINARY(16) NOT NULL,
+    version BIGINT NOT NULL,
+    live SMALLINT,
+    added_at DATETIME(6) NOT NULL,
+    added_by LONGTEXT,
+    added_because LONGTEXT,
+    customer_id BINARY(16) NOT NULL,
+    number VARCHAR(255) NOT NULL,
+    placed_at DATETIME(6) NOT NULL,
+    currency LONGTEXT NOT NULL,
+    status VARCHAR(255) NOT NULL,
+    channel LONGTEXT,
+    promised_at DATETIME(6),
+    delivered_at DATETIME(6),
+    cart_id BINARY(16),
+    document LONGTEXT,
+    PRIMARY KEY (tenant, id),
+    CONSTRAINT uq_purchase_number UNIQUE (tenant, number, live),
+    CONSTRAINT fk_purchase_customer_id FOREIGN KEY(tenant, customer_id) REFERENCES customer (tenant, id)
+)CHARSET=utf8mb4 ENGINE=InnoDB COLLATE utf8mb4_0900_bin;
+CREATE INDEX ix_purchase_customer_id_placed_at ON purchase (tenant, customer_id, placed_at, id);
+CREATE INDEX ix_purchase_placed_at ON purchase (tenant, placed_at, id);
+CREATE INDEX ix_purchase_status_placed_at ON purchase (tenant, status, placed_at, id);
+CREATE TABLE stage_change (
+    tenant VARCHAR(64) NOT NULL,
+    id BINARY(16) NOT NULL,
+    version BIGINT NOT NULL,
+    live SMALLINT,
+    added_at DATETIME(6) NOT NULL,
+    added_by LONGTEXT,
+    added_because LONGTEXT,
+    customer_id BINARY(16) NOT NULL,
+    from_stage LONGTEXT,
+    to_stage LONGTEXT NOT NULL,
+    occurred_at DATETIME(6) NOT NULL,
+    recorded_at DATETIME(6) NOT NULL,
+    reason LONGTEXT NOT NULL,
+    policy_version LONGTEXT NOT NULL,
+    forced TINYINT(1) NOT NULL,
+    note LONGTEXT,
+    document LONGTEXT,
+    PRIMARY KEY (tenant, id),
+    CONSTRAINT fk_stage_change_customer_id FOREIGN KEY(tenant, customer_id) REFERENCES customer (tenant, id)
+)CHARSET=utf8mb4 ENGINE=InnoDB COLLATE utf8mb4_0900_bin;
+CREATE INDEX ix_stage_change_customer_id_occurred_at ON stage_change (tenant, customer_id, occurred_at, id);
+CREATE TABLE unallocated_refund (
+    tenant VARCHAR(64) NOT NULL,
+    id BINARY(16) NOT NULL,
+    version BIGINT NOT NULL,
+    live SMALLINT,
+    added_at DATETIME(6) NOT NULL,
+    added_by LONGTEXT,
+    added_because LONGTEXT,
+    customer_id BINARY(16) NOT NULL,
+    `key` VARCHAR(255) NOT NULL,
+    at DATETIME(6) NOT NULL,
+    sku LONGTEXT,
+    reason LONGTEXT,
+    document LONGTEXT,
+    PRIMARY KEY (tenant, id),
+    CONSTRAINT uq_unallocated_refund_key UNIQUE (tenant, `key`, live),
+    CONSTRAINT fk_unallocated_refund_customer_id FOREIGN KEY(tenant, customer_id) REFERENCES customer (tenant, id)
+)CHARSET=utf8mb4 ENGINE=InnoDB COLLATE utf8mb4_0900_bin;
+CREATE INDEX ix_unallocated_refund_at ON unallocated_refund (tenant, at, id);
+CREATE INDEX ix_unallocated_refund_customer_id ON unallocated_refund (tenant, customer_id, id);
+CREATE TABLE decision (
+    tenant VARCHAR(64) NOT NULL,
+    id BINARY(16) NOT NULL,
+    version BIGINT NOT NULL,
+    live SMALLINT,
+    added_at DATETIME(6) NOT NULL,
+    added_by LONGTEXT,
+    added_because LONGTEXT,
+    finding_id BINARY(16) NOT NULL,
+    recommended LONGTEXT NOT NULL,
+    decided LONGTEXT NOT NULL,
+    decided_at DATETIME(6) NOT NULL,
+    note LONGTEXT,
+    next_experiment_id BINARY(16),
+    document LONGTEXT,
+    PRIMARY KEY (tenant, id),
+    CONSTRAINT fk_decision_finding_id FOREIGN KEY(tenant, finding_id) REFERENCES finding (tenant, id),
+    CONSTRAINT fk_decision_next_experiment_id FOREIGN KEY(tenant, next_experiment_id) REFERENCES experiment (tenant, id)
+)CHARSET=utf8mb4 ENGINE=InnoDB COLLATE utf8mb4_0900_bin;
+CREATE INDEX ix_decision_decided_at ON decision (tenant, decided_at, id);
+CREATE INDEX ix_decision_finding_id ON decision (tenant, finding_id, id);
+CREATE INDEX ix_decision_next_experiment_id ON decision (tenant, next_experiment_id, id);

@@ -1,0 +1,517 @@
+CREATE TABLE customer (
+    tenant TEXT COLLATE "C" NOT NULL,
+    id UUID NOT NULL,
+    version BIGINT NOT NULL,
+    live SMALLINT,
+    added_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    added_by TEXT COLLATE "C",
+    added_because TEXT COLLATE "C",
+    kind TEXT COLLATE "C" NOT NULL,
+    birth_date DATE,
+    gender TEXT COLLATE "C",
+    language TEXT COLLATE "C",
+    zone TEXT COLLATE "C",
+    country TEXT COLLATE "C",
+    job_title TEXT COLLATE "C",
+    department TEXT COLLATE "C",
+    source TEXT COLLATE "C",
+    owner_id UUID,
+    first_touch_at TIMESTAMP WITH TIME ZONE,
+    identified_at TIMESTAMP WITH TIME ZONE,
+    is_deceased BOOLEAN NOT NULL,
+    name_family TEXT COLLATE "C",
+    name_given TEXT COLLATE "C",
+    name_full TEXT COLLATE "C",
+    organisation_name TEXT COLLATE "C",
+    organisation_parent_id UUID,
+    document JSONB,
+    PRIMARY KEY (tenant, id)
+);
+CREATE INDEX ix_customer_country ON customer (tenant, country, id) WHERE country IS NOT NULL;
+CREATE INDEX ix_customer_name_family ON customer (tenant, name_family, id) WHERE name_family IS NOT NULL;
+CREATE INDEX ix_customer_name_full ON customer (tenant, name_full, id) WHERE name_full IS NOT NULL;
+CREATE INDEX ix_customer_name_given ON customer (tenant, name_given, id) WHERE name_given IS NOT NULL;
+CREATE INDEX ix_customer_organisation_name ON customer (tenant, organisation_name, id) WHERE organisation_name IS NOT NULL;
+CREATE INDEX ix_customer_organisation_parent_id ON customer (tenant, organisation_parent_id, id) WHERE organisation_parent_id IS NOT NULL;
+CREATE INDEX ix_customer_owner_id ON customer (tenant, owner_id, id) WHERE owner_id IS NOT NULL;
+CREATE INDEX ix_customer_source ON customer (tenant, source, id) WHERE source IS NOT NULL;
+CREATE TABLE experiment (
+    tenant TEXT COLLATE "C" NOT NULL,
+    id UUID NOT NULL,
+    version BIGINT NOT NULL,
+    live SMALLINT,
+    added_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    added_by TEXT COLLATE "C",
+    added_because TEXT COLLATE "C",
+    code TEXT COLLATE "C" NOT NULL,
+    name TEXT COLLATE "C" NOT NULL,
+    hypothesis TEXT COLLATE "C",
+    control TEXT COLLATE "C" NOT NULL,
+    holdout DOUBLE PRECISION NOT NULL,
+    metric TEXT COLLATE "C" NOT NULL,
+    sample_size BIGINT,
+    campaign_id UUID,
+    follows UUID,
+    document JSONB,
+    PRIMARY KEY (tenant, id),
+    CONSTRAINT uq_experiment_code UNIQUE (tenant, code, live)
+);
+CREATE INDEX ix_experiment_follows ON experiment (tenant, follows, id) WHERE follows IS NOT NULL;
+CREATE TABLE import_run (
+    tenant TEXT COLLATE "C" NOT NULL,
+    id UUID NOT NULL,
+    version BIGINT NOT NULL,
+    live SMALLINT,
+    added_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    added_by TEXT COLLATE "C",
+    added_because TEXT COLLATE "C",
+    source TEXT COLLATE "C" NOT NULL,
+    key TEXT COLLATE "C" NOT NULL,
+    started_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    finished_at TIMESTAMP WITH TIME ZONE,
+    dry_run BOOLEAN NOT NULL,
+    document JSONB,
+    PRIMARY KEY (tenant, id),
+    CONSTRAINT uq_import_run_source_key UNIQUE (tenant, source, key, live)
+);
+CREATE INDEX ix_import_run_started_at ON import_run (tenant, started_at, id);
+CREATE TABLE offer (
+    tenant TEXT COLLATE "C" NOT NULL,
+    id UUID NOT NULL,
+    version BIGINT NOT NULL,
+    live SMALLINT,
+    added_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    added_by TEXT COLLATE "C",
+    added_because TEXT COLLATE "C",
+    code TEXT COLLATE "C" NOT NULL,
+    name TEXT COLLATE "C" NOT NULL,
+    kind TEXT COLLATE "C" NOT NULL,
+    percent NUMERIC(18, 6),
+    purpose TEXT COLLATE "C" NOT NULL,
+    priority BIGINT NOT NULL,
+    fallback BOOLEAN NOT NULL,
+    document JSONB,
+    PRIMARY KEY (tenant, id),
+    CONSTRAINT uq_offer_code UNIQUE (tenant, code, live)
+);
+CREATE INDEX ix_offer_priority ON offer (tenant, priority, id);
+CREATE TABLE product (
+    tenant TEXT COLLATE "C" NOT NULL,
+    id UUID NOT NULL,
+    version BIGINT NOT NULL,
+    live SMALLINT,
+    added_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    added_by TEXT COLLATE "C",
+    added_because TEXT COLLATE "C",
+    sku TEXT COLLATE "C" NOT NULL,
+    name TEXT COLLATE "C" NOT NULL,
+    document JSONB,
+    PRIMARY KEY (tenant, id),
+    CONSTRAINT uq_product_sku UNIQUE (tenant, sku, live)
+);
+CREATE TABLE pycrm_audit (
+    tenant TEXT COLLATE "C" NOT NULL,
+    model TEXT COLLATE "C" NOT NULL,
+    id UUID NOT NULL,
+    version BIGINT NOT NULL,
+    action TEXT COLLATE "C" NOT NULL,
+    at TIMESTAMP WITH TIME ZONE NOT NULL,
+    actor TEXT COLLATE "C",
+    cause TEXT COLLATE "C",
+    fields JSONB,
+    PRIMARY KEY (tenant, model, id, version)
+);
+CREATE TABLE pycrm_lease (
+    tenant TEXT COLLATE "C" NOT NULL,
+    name TEXT COLLATE "C" NOT NULL,
+    holder TEXT COLLATE "C" NOT NULL,
+    until TIMESTAMP WITH TIME ZONE NOT NULL,
+    PRIMARY KEY (tenant, name)
+);
+CREATE TABLE pycrm_outbox (
+    tenant TEXT COLLATE "C" NOT NULL,
+    at TIMESTAMP WITH TIME ZONE NOT NULL,
+    position BIGINT NOT NULL,
+    id UUID NOT NULL,
+    type TEXT COLLATE "C" NOT NULL,
+    payload JSONB NOT NULL,
+    PRIMARY KEY (tenant, at, position, id)
+);
+CREATE TABLE pycrm_result (
+    tenant TEXT COLLATE "C" NOT NULL,
+    key TEXT COLLATE "C" NOT NULL,
+    at TIMESTAMP WITH TIME ZONE NOT NULL,
+    result JSONB NOT NULL,
+    PRIMARY KEY (tenant, key)
+);
+CREATE TABLE pycrm_search (
+    tenant TEXT COLLATE "C" NOT NULL,
+    model TEXT COLLATE "C" NOT NULL,
+    path TEXT COLLATE "C" NOT NULL,
+    value TEXT COLLATE "C" NOT NULL,
+    id UUID NOT NULL,
+    PRIMARY KEY (tenant, model, path, value, id)
+);
+CREATE TABLE pycrm_unique (
+    tenant TEXT COLLATE "C" NOT NULL,
+    model TEXT COLLATE "C" NOT NULL,
+    rule TEXT COLLATE "C" NOT NULL,
+    value TEXT COLLATE "C" NOT NULL,
+    id UUID NOT NULL,
+    PRIMARY KEY (tenant, model, rule, value)
+);
+CREATE TABLE source_record (
+    tenant TEXT COLLATE "C" NOT NULL,
+    id UUID NOT NULL,
+    version BIGINT NOT NULL,
+    live SMALLINT,
+    added_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    added_by TEXT COLLATE "C",
+    added_because TEXT COLLATE "C",
+    source TEXT COLLATE "C" NOT NULL,
+    key TEXT COLLATE "C" NOT NULL,
+    received_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    document JSONB,
+    PRIMARY KEY (tenant, id),
+    CONSTRAINT uq_source_record_source_key UNIQUE (tenant, source, key, live)
+);
+CREATE INDEX ix_source_record_received_at ON source_record (tenant, received_at, id);
+CREATE TABLE assessment (
+    tenant TEXT COLLATE "C" NOT NULL,
+    id UUID NOT NULL,
+    version BIGINT NOT NULL,
+    live SMALLINT,
+    added_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    added_by TEXT COLLATE "C",
+    added_because TEXT COLLATE "C",
+    customer_id UUID NOT NULL,
+    run TEXT COLLATE "C" NOT NULL,
+    as_of DATE NOT NULL,
+    since DATE NOT NULL,
+    orders BIGINT NOT NULL,
+    probability_alive DOUBLE PRECISION,
+    recency_score BIGINT,
+    frequency_score BIGINT,
+    monetary_score BIGINT,
+    segment TEXT COLLATE "C",
+    tier TEXT COLLATE "C" NOT NULL,
+    document JSONB,
+    PRIMARY KEY (tenant, id),
+    CONSTRAINT uq_assessment_customer_id_run_as_of UNIQUE (tenant, customer_id, run, as_of, live),
+    CONSTRAINT fk_assessment_customer_id FOREIGN KEY(tenant, customer_id) REFERENCES customer (tenant, id)
+);
+CREATE INDEX ix_assessment_customer_id ON assessment (tenant, customer_id, id);
+CREATE INDEX ix_assessment_run_as_of ON assessment (tenant, run, as_of, id);
+CREATE INDEX ix_assessment_tier ON assessment (tenant, tier, id);
+CREATE TABLE assignment (
+    tenant TEXT COLLATE "C" NOT NULL,
+    id UUID NOT NULL,
+    version BIGINT NOT NULL,
+    live SMALLINT,
+    added_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    added_by TEXT COLLATE "C",
+    added_because TEXT COLLATE "C",
+    experiment_id UUID NOT NULL,
+    customer_id UUID NOT NULL,
+    arm TEXT COLLATE "C" NOT NULL,
+    assigned_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    stratum TEXT COLLATE "C",
+    document JSONB,
+    PRIMARY KEY (tenant, id),
+    CONSTRAINT uq_assignment_experiment_id_customer_id UNIQUE (tenant, experiment_id, customer_id, live),
+    CONSTRAINT fk_assignment_experiment_id FOREIGN KEY(tenant, experiment_id) REFERENCES experiment (tenant, id),
+    CONSTRAINT fk_assignment_customer_id FOREIGN KEY(tenant, customer_id) REFERENCES customer (tenant, id)
+);
+CREATE INDEX ix_assignment_customer_id ON assignment (tenant, customer_id, id);
+CREATE INDEX ix_assignment_experiment_id_assigned_at ON assignment (tenant, experiment_id, assigned_at, id);
+CREATE TABLE consent_entry (
+    tenant TEXT COLLATE "C" NOT NULL,
+    id UUID NOT NULL,
+    version BIGINT NOT NULL,
+    live SMALLINT,
+    added_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    added_by TEXT COLLATE "C",
+    added_because TEXT COLLATE "C",
+    customer_id UUID NOT NULL,
+    purpose TEXT COLLATE "C" NOT NULL,
+    channel TEXT COLLATE "C",
+    status TEXT COLLATE "C" NOT NULL,
+    legal_basis TEXT COLLATE "C" NOT NULL,
+    captured_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    capture_source TEXT COLLATE "C" NOT NULL,
+    text_version TEXT COLLATE "C",
+    double_opt_in_at TIMESTAMP WITH TIME ZONE,
+    brand TEXT COLLATE "C",
+    evidence TEXT COLLATE "C",
+    document JSONB,
+    PRIMARY KEY (tenant, id),
+    CONSTRAINT fk_consent_entry_customer_id FOREIGN KEY(tenant, customer_id) REFERENCES customer (tenant, id)
+);
+CREATE INDEX ix_consent_entry_customer_id_captured_at ON consent_entry (tenant, customer_id, captured_at, id);
+CREATE TABLE contact_intent (
+    tenant TEXT COLLATE "C" NOT NULL,
+    id UUID NOT NULL,
+    version BIGINT NOT NULL,
+    live SMALLINT,
+    added_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    added_by TEXT COLLATE "C",
+    added_because TEXT COLLATE "C",
+    customer_id UUID NOT NULL,
+    run TEXT COLLATE "C" NOT NULL,
+    as_of DATE NOT NULL,
+    created_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    kind TEXT COLLATE "C" NOT NULL,
+    topic TEXT COLLATE "C" NOT NULL,
+    text TEXT COLLATE "C" NOT NULL,
+    channel TEXT COLLATE "C" NOT NULL,
+    address TEXT COLLATE "C",
+    purpose TEXT COLLATE "C" NOT NULL,
+    document JSONB,
+    PRIMARY KEY (tenant, id),
+    CONSTRAINT fk_contact_intent_customer_id FOREIGN KEY(tenant, customer_id) REFERENCES customer (tenant, id)
+);
+CREATE INDEX ix_contact_intent_customer_id_created_at ON contact_intent (tenant, customer_id, created_at, id);
+CREATE INDEX ix_contact_intent_run_as_of ON contact_intent (tenant, run, as_of, id);
+CREATE TABLE exposure (
+    tenant TEXT COLLATE "C" NOT NULL,
+    id UUID NOT NULL,
+    version BIGINT NOT NULL,
+    live SMALLINT,
+    added_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    added_by TEXT COLLATE "C",
+    added_because TEXT COLLATE "C",
+    experiment_id UUID NOT NULL,
+    customer_id UUID NOT NULL,
+    arm TEXT COLLATE "C" NOT NULL,
+    exposed_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    interaction_id UUID,
+    document JSONB,
+    PRIMARY KEY (tenant, id),
+    CONSTRAINT fk_exposure_experiment_id FOREIGN KEY(tenant, experiment_id) REFERENCES experiment (tenant, id),
+    CONSTRAINT fk_exposure_customer_id FOREIGN KEY(tenant, customer_id) REFERENCES customer (tenant, id)
+);
+CREATE INDEX ix_exposure_customer_id ON exposure (tenant, customer_id, id);
+CREATE INDEX ix_exposure_experiment_id_exposed_at ON exposure (tenant, experiment_id, exposed_at, id);
+CREATE TABLE finding (
+    tenant TEXT COLLATE "C" NOT NULL,
+    id UUID NOT NULL,
+    version BIGINT NOT NULL,
+    live SMALLINT,
+    added_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    added_by TEXT COLLATE "C",
+    added_because TEXT COLLATE "C",
+    question TEXT COLLATE "C" NOT NULL,
+    experiment_id UUID,
+    arm TEXT COLLATE "C" NOT NULL,
+    control TEXT COLLATE "C" NOT NULL,
+    tactic TEXT COLLATE "C",
+    metric TEXT COLLATE "C" NOT NULL,
+    as_of DATE NOT NULL,
+    found_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    estimate DOUBLE PRECISION NOT NULL,
+    low DOUBLE PRECISION NOT NULL,
+    high DOUBLE PRECISION NOT NULL,
+    confidence DOUBLE PRECISION NOT NULL,
+    p_value DOUBLE PRECISION NOT NULL,
+    adjusted_p_value DOUBLE PRECISION NOT NULL,
+    treated BIGINT NOT NULL,
+    controls BIGINT NOT NULL,
+    contacts BIGINT NOT NULL,
+    treated_mean DOUBLE PRECISION NOT NULL,
+    control_mean DOUBLE PRECISION NOT NULL,
+    method TEXT COLLATE "C" NOT NULL,
+    document JSONB,
+    PRIMARY KEY (tenant, id),
+    CONSTRAINT fk_finding_experiment_id FOREIGN KEY(tenant, experiment_id) REFERENCES experiment (tenant, id)
+);
+CREATE INDEX ix_finding_experiment_id ON finding (tenant, experiment_id, id) WHERE experiment_id IS NOT NULL;
+CREATE INDEX ix_finding_found_at ON finding (tenant, found_at, id);
+CREATE INDEX ix_finding_question_as_of ON finding (tenant, question, as_of, id);
+CREATE TABLE identity_link (
+    tenant TEXT COLLATE "C" NOT NULL,
+    id UUID NOT NULL,
+    version BIGINT NOT NULL,
+    live SMALLINT,
+    added_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    added_by TEXT COLLATE "C",
+    added_because TEXT COLLATE "C",
+    record_id UUID NOT NULL,
+    customer_id UUID NOT NULL,
+    rule TEXT COLLATE "C" NOT NULL,
+    probability DOUBLE PRECISION NOT NULL,
+    decided_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    reason TEXT COLLATE "C" NOT NULL,
+    document JSONB,
+    PRIMARY KEY (tenant, id),
+    CONSTRAINT fk_identity_link_record_id FOREIGN KEY(tenant, record_id) REFERENCES source_record (tenant, id),
+    CONSTRAINT fk_identity_link_customer_id FOREIGN KEY(tenant, customer_id) REFERENCES customer (tenant, id)
+);
+CREATE INDEX ix_identity_link_customer_id ON identity_link (tenant, customer_id, id);
+CREATE INDEX ix_identity_link_record_id_decided_at ON identity_link (tenant, record_id, decided_at, id);
+CREATE TABLE interaction (
+    tenant TEXT COLLATE "C" NOT NULL,
+    id UUID NOT NULL,
+    version BIGINT NOT NULL,
+    live SMALLINT,
+    added_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    added_by TEXT COLLATE "C",
+    added_because TEXT COLLATE "C",
+    customer_id UUID,
+    anonymous_id TEXT COLLATE "C",
+    kind TEXT COLLATE "C" NOT NULL,
+    direction TEXT COLLATE "C" NOT NULL,
+    channel TEXT COLLATE "C" NOT NULL,
+    mode TEXT COLLATE "C" NOT NULL,
+    assisted BOOLEAN NOT NULL,
+    occurred_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    recorded_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    subject TEXT COLLATE "C",
+    summary TEXT COLLATE "C",
+    outcome TEXT COLLATE "C",
+    sentiment DOUBLE PRECISION,
+    conversation_id UUID,
+    case_id UUID,
+    opportunity_id UUID,
+    campaign_id UUID,
+    order_id UUID,
+    idempotency_key TEXT COLLATE "C" NOT NULL,
+    document JSONB,
+    PRIMARY KEY (tenant, id),
+    CONSTRAINT uq_interaction_idempotency_key UNIQUE (tenant, idempotency_key, live),
+    CONSTRAINT fk_interaction_customer_id FOREIGN KEY(tenant, customer_id) REFERENCES customer (tenant, id)
+);
+CREATE INDEX ix_interaction_anonymous_id ON interaction (tenant, anonymous_id, id) WHERE anonymous_id IS NOT NULL;
+CREATE INDEX ix_interaction_customer_id_occurred_at ON interaction (tenant, customer_id, occurred_at, id) WHERE customer_id IS NOT NULL;
+CREATE INDEX ix_interaction_occurred_at ON interaction (tenant, occurred_at, id);
+CREATE TABLE offer_decision (
+    tenant TEXT COLLATE "C" NOT NULL,
+    id UUID NOT NULL,
+    version BIGINT NOT NULL,
+    live SMALLINT,
+    added_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    added_by TEXT COLLATE "C",
+    added_because TEXT COLLATE "C",
+    customer_id UUID NOT NULL,
+    run TEXT COLLATE "C" NOT NULL,
+    as_of DATE NOT NULL,
+    decided_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    offer_id UUID,
+    sku TEXT COLLATE "C",
+    channel TEXT COLLATE "C",
+    fallback BOOLEAN NOT NULL,
+    document JSONB,
+    PRIMARY KEY (tenant, id),
+    CONSTRAINT fk_offer_decision_customer_id FOREIGN KEY(tenant, customer_id) REFERENCES customer (tenant, id)
+);
+CREATE INDEX ix_offer_decision_customer_id_decided_at ON offer_decision (tenant, customer_id, decided_at, id);
+CREATE INDEX ix_offer_decision_offer_id ON offer_decision (tenant, offer_id, id) WHERE offer_id IS NOT NULL;
+CREATE INDEX ix_offer_decision_run_as_of ON offer_decision (tenant, run, as_of, id);
+CREATE TABLE outcome (
+    tenant TEXT COLLATE "C" NOT NULL,
+    id UUID NOT NULL,
+    version BIGINT NOT NULL,
+    live SMALLINT,
+    added_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    added_by TEXT COLLATE "C",
+    added_because TEXT COLLATE "C",
+    customer_id UUID NOT NULL,
+    metric TEXT COLLATE "C" NOT NULL,
+    value DOUBLE PRECISION NOT NULL,
+    at TIMESTAMP WITH TIME ZONE NOT NULL,
+    exposed_at TIMESTAMP WITH TIME ZONE,
+    evidence_id UUID,
+    document JSONB,
+    PRIMARY KEY (tenant, id),
+    CONSTRAINT fk_outcome_customer_id FOREIGN KEY(tenant, customer_id) REFERENCES customer (tenant, id)
+);
+CREATE INDEX ix_outcome_customer_id_at ON outcome (tenant, customer_id, at, id);
+CREATE INDEX ix_outcome_metric_at ON outcome (tenant, metric, at, id);
+CREATE TABLE purchase (
+    tenant TEXT COLLATE "C" NOT NULL,
+    id UUID NOT NULL,
+    version BIGINT NOT NULL,
+    live SMALLINT,
+    added_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    added_by TEXT COLLATE "C",
+    added_because TEXT COLLATE "C",
+    customer_id UUID NOT NULL,
+    number TEXT COLLATE "C" NOT NULL,
+    placed_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    currency TEXT COLLATE "C" NOT NULL,
+    status TEXT COLLATE "C" NOT NULL,
+    channel TEXT COLLATE "C",
+    promised_at TIMESTAMP WITH TIME ZONE,
+    delivered_at TIMESTAMP WITH TIME ZONE,
+    cart_id UUID,
+    document JSONB,
+    PRIMARY KEY (tenant, id),
+    CONSTRAINT uq_purchase_number UNIQUE (tenant, number, live),
+    CONSTRAINT fk_purchase_customer_id FOREIGN KEY(tenant, customer_id) REFERENCES customer (tenant, id)
+);
+CREATE INDEX ix_purchase_customer_id_placed_at ON purchase (tenant, customer_id, placed_at, id);
+CREATE INDEX ix_purchase_placed_at ON purchase (tenant, placed_at, id);
+CREATE INDEX ix_purchase_status_placed_at ON purchase (tenant, status, placed_at, id);
+CREATE TABLE stage_change (
+    tenant TEXT COLLATE "C" NOT NULL,
+    id UUID NOT NULL,
+    version BIGINT NOT NULL,
+    live SMALLINT,
+    added_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    added_by TEXT COLLATE "C",
+    added_because TEXT COLLATE "C",
+    customer_id UUID NOT NULL,
+    from_stage TEXT COLLATE "C",
+    to_stage TEXT COLLATE "C" NOT NULL,
+    occurred_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    recorded_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    reason TEXT COLLATE "C" NOT NULL,
+    policy_version TEXT COLLATE "C" NOT NULL,
+    forced BOOLEAN NOT NULL,
+    note TEXT COLLATE "C",
+    document JSONB,
+    PRIMARY KEY (tenant, id),
+    CONSTRAINT fk_stage_change_customer_id FOREIGN KEY(tenant, customer_id) REFERENCES customer (tenant, id)
+);
+CREATE INDEX ix_stage_change_customer_id_occurred_at ON stage_change (tenant, customer_id, occurred_at, id);
+CREATE TABLE unallocated_refund (
+    tenant TEXT COLLATE "C" NOT NULL,
+    id UUID NOT NULL,
+    version BIGINT NOT NULL,
+    live SMALLINT,
+    added_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    added_by TEXT COLLATE "C",
+    added_because TEXT COLLATE "C",
+    customer_id UUID NOT NULL,
+    key TEXT COLLATE "C" NOT NULL,
+    at TIMESTAMP WITH TIME ZONE NOT NULL,
+    sku TEXT COLLATE "C",
+    reason TEXT COLLATE "C",
+    document JSONB,
+    PRIMARY KEY (tenant, id),
+    CONSTRAINT uq_unallocated_refund_key UNIQUE (tenant, key, live),
+    CONSTRAINT fk_unallocated_refund_customer_id FOREIGN KEY(tenant, customer_id) REFERENCES customer (tenant, id)
+);
+CREATE INDEX ix_unallocated_refund_at ON unallocated_refund (tenant, at, id);
+CREATE INDEX ix_unallocated_refund_customer_id ON unallocated_refund (tenant, customer_id, id);
+CREATE TABLE decision (
+    tenant TEXT COLLATE "C" NOT NULL,
+    id UUID NOT NULL,
+    version BIGINT NOT NULL,
+    live SMALLINT,
+    added_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    added_by TEXT COLLATE "C",
+    added_because TEXT COLLATE "C",
+    finding_id UUID NOT NULL,
+    recommended TEXT COLLATE "C" NOT NULL,
+    decided TEXT COLLATE "C" NOT NULL,
+    decided_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    note TEXT COLLATE "C",
+    next_experiment_id UUID,
+    document JSONB,
+    PRIMARY KEY (tenant, id),
+    CONSTRAINT fk_decision_finding_id FOREIGN KEY(tenant, finding_id) REFERENCES finding (tenant, id),
+    CONSTRAINT fk_decision_next_experiment_id FOREIGN KEY(tenant, next_experiment_id) REFERENCES experiment (tenant, id)
+);
+CREATE INDEX ix_decision_decided_at ON decision (tenant, decided_at, id);
+CREATE INDEX ix_decision_finding_id ON decision (tenant, finding_id, id);
+CREATE INDEX ix_decision_next_experiment_id ON decision (tenant, next_experiment_id, id) WHERE next_experiment_id IS NOT NULL;

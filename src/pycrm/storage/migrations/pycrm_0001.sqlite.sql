@@ -1,0 +1,549 @@
+CREATE TABLE customer (
+    tenant TEXT NOT NULL,
+    id BLOB NOT NULL,
+    version INTEGER NOT NULL,
+    live INTEGER,
+    added_at TEXT NOT NULL,
+    added_by TEXT,
+    added_because TEXT,
+    kind TEXT NOT NULL,
+    birth_date TEXT,
+    gender TEXT,
+    language TEXT,
+    zone TEXT,
+    country TEXT,
+    job_title TEXT,
+    department TEXT,
+    source TEXT,
+    owner_id BLOB,
+    first_touch_at TEXT,
+    identified_at TEXT,
+    is_deceased INTEGER NOT NULL,
+    name_family TEXT,
+    name_given TEXT,
+    name_full TEXT,
+    organisation_name TEXT,
+    organisation_parent_id BLOB,
+    document TEXT,
+    PRIMARY KEY (tenant, id)
+)
+ STRICT;
+CREATE INDEX ix_customer_country ON customer (tenant, country, id) WHERE country IS NOT NULL;
+CREATE INDEX ix_customer_name_family ON customer (tenant, name_family, id) WHERE name_family IS NOT NULL;
+CREATE INDEX ix_customer_name_full ON customer (tenant, name_full, id) WHERE name_full IS NOT NULL;
+CREATE INDEX ix_customer_name_given ON customer (tenant, name_given, id) WHERE name_given IS NOT NULL;
+CREATE INDEX ix_customer_organisation_name ON customer (tenant, organisation_name, id) WHERE organisation_name IS NOT NULL;
+CREATE INDEX ix_customer_organisation_parent_id ON customer (tenant, organisation_parent_id, id) WHERE organisation_parent_id IS NOT NULL;
+CREATE INDEX ix_customer_owner_id ON customer (tenant, owner_id, id) WHERE owner_id IS NOT NULL;
+CREATE INDEX ix_customer_source ON customer (tenant, source, id) WHERE source IS NOT NULL;
+CREATE TABLE experiment (
+    tenant TEXT NOT NULL,
+    id BLOB NOT NULL,
+    version INTEGER NOT NULL,
+    live INTEGER,
+    added_at TEXT NOT NULL,
+    added_by TEXT,
+    added_because TEXT,
+    code TEXT NOT NULL,
+    name TEXT NOT NULL,
+    hypothesis TEXT,
+    control TEXT NOT NULL,
+    holdout REAL NOT NULL,
+    metric TEXT NOT NULL,
+    sample_size INTEGER,
+    campaign_id BLOB,
+    follows BLOB,
+    document TEXT,
+    PRIMARY KEY (tenant, id),
+    CONSTRAINT uq_experiment_code UNIQUE (tenant, code, live)
+)
+ STRICT;
+CREATE INDEX ix_experiment_follows ON experiment (tenant, follows, id) WHERE follows IS NOT NULL;
+CREATE TABLE import_run (
+    tenant TEXT NOT NULL,
+    id BLOB NOT NULL,
+    version INTEGER NOT NULL,
+    live INTEGER,
+    added_at TEXT NOT NULL,
+    added_by TEXT,
+    added_because TEXT,
+    source TEXT NOT NULL,
+    "key" TEXT NOT NULL,
+    started_at TEXT NOT NULL,
+    finished_at TEXT,
+    dry_run INTEGER NOT NULL,
+    document TEXT,
+    PRIMARY KEY (tenant, id),
+    CONSTRAINT uq_import_run_source_key UNIQUE (tenant, source, "key", live)
+)
+ STRICT;
+CREATE INDEX ix_import_run_started_at ON import_run (tenant, started_at, id);
+CREATE TABLE offer (
+    tenant TEXT NOT NULL,
+    id BLOB NOT NULL,
+    version INTEGER NOT NULL,
+    live INTEGER,
+    added_at TEXT NOT NULL,
+    added_by TEXT,
+    added_because TEXT,
+    code TEXT NOT NULL,
+    name TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    percent INTEGER,
+    purpose TEXT NOT NULL,
+    priority INTEGER NOT NULL,
+    fallback INTEGER NOT NULL,
+    document TEXT,
+    PRIMARY KEY (tenant, id),
+    CONSTRAINT uq_offer_code UNIQUE (tenant, code, live)
+)
+ STRICT;
+CREATE INDEX ix_offer_priority ON offer (tenant, priority, id);
+CREATE TABLE product (
+    tenant TEXT NOT NULL,
+    id BLOB NOT NULL,
+    version INTEGER NOT NULL,
+    live INTEGER,
+    added_at TEXT NOT NULL,
+    added_by TEXT,
+    added_because TEXT,
+    sku TEXT NOT NULL,
+    name TEXT NOT NULL,
+    document TEXT,
+    PRIMARY KEY (tenant, id),
+    CONSTRAINT uq_product_sku UNIQUE (tenant, sku, live)
+)
+ STRICT;
+CREATE TABLE pycrm_audit (
+    tenant TEXT NOT NULL,
+    model TEXT NOT NULL,
+    id BLOB NOT NULL,
+    version INTEGER NOT NULL,
+    action TEXT NOT NULL,
+    at TEXT NOT NULL,
+    actor TEXT,
+    cause TEXT,
+    fields TEXT,
+    PRIMARY KEY (tenant, model, id, version)
+)
+ WITHOUT ROWID,
+ STRICT;
+CREATE TABLE pycrm_lease (
+    tenant TEXT NOT NULL,
+    name TEXT NOT NULL,
+    holder TEXT NOT NULL,
+    until TEXT NOT NULL,
+    PRIMARY KEY (tenant, name)
+)
+ WITHOUT ROWID,
+ STRICT;
+CREATE TABLE pycrm_outbox (
+    tenant TEXT NOT NULL,
+    at TEXT NOT NULL,
+    position INTEGER NOT NULL,
+    id BLOB NOT NULL,
+    type TEXT NOT NULL,
+    payload TEXT NOT NULL,
+    PRIMARY KEY (tenant, at, position, id)
+)
+ WITHOUT ROWID,
+ STRICT;
+CREATE TABLE pycrm_result (
+    tenant TEXT NOT NULL,
+    "key" TEXT NOT NULL,
+    at TEXT NOT NULL,
+    result TEXT NOT NULL,
+    PRIMARY KEY (tenant, "key")
+)
+ WITHOUT ROWID,
+ STRICT;
+CREATE TABLE pycrm_search (
+    tenant TEXT NOT NULL,
+    model TEXT NOT NULL,
+    path TEXT NOT NULL,
+    value TEXT NOT NULL,
+    id BLOB NOT NULL,
+    PRIMARY KEY (tenant, model, path, value, id)
+)
+ WITHOUT ROWID,
+ STRICT;
+CREATE TABLE pycrm_unique (
+    tenant TEXT NOT NULL,
+    model TEXT NOT NULL,
+    rule TEXT NOT NULL,
+    value TEXT NOT NULL,
+    id BLOB NOT NULL,
+    PRIMARY KEY (tenant, model, rule, value)
+)
+ WITHOUT ROWID,
+ STRICT;
+CREATE TABLE source_record (
+    tenant TEXT NOT NULL,
+    id BLOB NOT NULL,
+    version INTEGER NOT NULL,
+    live INTEGER,
+    added_at TEXT NOT NULL,
+    added_by TEXT,
+    added_because TEXT,
+    source TEXT NOT NULL,
+    "key" TEXT NOT NULL,
+    received_at TEXT NOT NULL,
+    document TEXT,
+    PRIMARY KEY (tenant, id),
+    CONSTRAINT uq_source_record_source_key UNIQUE (tenant, source, "key", live)
+)
+ STRICT;
+CREATE INDEX ix_source_record_received_at ON source_record (tenant, received_at, id);
+CREATE TABLE assessment (
+    tenant TEXT NOT NULL,
+    id BLOB NOT NULL,
+    version INTEGER NOT NULL,
+    live INTEGER,
+    added_at TEXT NOT NULL,
+    added_by TEXT,
+    added_because TEXT,
+    customer_id BLOB NOT NULL,
+    run TEXT NOT NULL,
+    as_of TEXT NOT NULL,
+    since TEXT NOT NULL,
+    orders INTEGER NOT NULL,
+    probability_alive REAL,
+    recency_score INTEGER,
+    frequency_score INTEGER,
+    monetary_score INTEGER,
+    segment TEXT,
+    tier TEXT NOT NULL,
+    document TEXT,
+    PRIMARY KEY (tenant, id),
+    CONSTRAINT uq_assessment_customer_id_run_as_of UNIQUE (tenant, customer_id, run, as_of, live),
+    CONSTRAINT fk_assessment_customer_id FOREIGN KEY(tenant, customer_id) REFERENCES customer (tenant, id)
+)
+ STRICT;
+CREATE INDEX ix_assessment_customer_id ON assessment (tenant, customer_id, id);
+CREATE INDEX ix_assessment_run_as_of ON assessment (tenant, run, as_of, id);
+CREATE INDEX ix_assessment_tier ON assessment (tenant, tier, id);
+CREATE TABLE assignment (
+    tenant TEXT NOT NULL,
+    id BLOB NOT NULL,
+    version INTEGER NOT NULL,
+    live INTEGER,
+    added_at TEXT NOT NULL,
+    added_by TEXT,
+    added_because TEXT,
+    experiment_id BLOB NOT NULL,
+    customer_id BLOB NOT NULL,
+    arm TEXT NOT NULL,
+    assigned_at TEXT NOT NULL,
+    stratum TEXT,
+    document TEXT,
+    PRIMARY KEY (tenant, id),
+    CONSTRAINT uq_assignment_experiment_id_customer_id UNIQUE (tenant, experiment_id, customer_id, live),
+    CONSTRAINT fk_assignment_experiment_id FOREIGN KEY(tenant, experiment_id) REFERENCES experiment (tenant, id),
+    CONSTRAINT fk_assignment_customer_id FOREIGN KEY(tenant, customer_id) REFERENCES customer (tenant, id)
+)
+ STRICT;
+CREATE INDEX ix_assignment_customer_id ON assignment (tenant, customer_id, id);
+CREATE INDEX ix_assignment_experiment_id_assigned_at ON assignment (tenant, experiment_id, assigned_at, id);
+CREATE TABLE consent_entry (
+    tenant TEXT NOT NULL,
+    id BLOB NOT NULL,
+    version INTEGER NOT NULL,
+    live INTEGER,
+    added_at TEXT NOT NULL,
+    added_by TEXT,
+    added_because TEXT,
+    customer_id BLOB NOT NULL,
+    purpose TEXT NOT NULL,
+    channel TEXT,
+    status TEXT NOT NULL,
+    legal_basis TEXT NOT NULL,
+    captured_at TEXT NOT NULL,
+    capture_source TEXT NOT NULL,
+    text_version TEXT,
+    double_opt_in_at TEXT,
+    brand TEXT,
+    evidence TEXT,
+    document TEXT,
+    PRIMARY KEY (tenant, id),
+    CONSTRAINT fk_consent_entry_customer_id FOREIGN KEY(tenant, customer_id) REFERENCES customer (tenant, id)
+)
+ STRICT;
+CREATE INDEX ix_consent_entry_customer_id_captured_at ON consent_entry (tenant, customer_id, captured_at, id);
+CREATE TABLE contact_intent (
+    tenant TEXT NOT NULL,
+    id BLOB NOT NULL,
+    version INTEGER NOT NULL,
+    live INTEGER,
+    added_at TEXT NOT NULL,
+    added_by TEXT,
+    added_because TEXT,
+    customer_id BLOB NOT NULL,
+    run TEXT NOT NULL,
+    as_of TEXT NOT NULL,
+    created_at TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    topic TEXT NOT NULL,
+    text TEXT NOT NULL,
+    channel TEXT NOT NULL,
+    address TEXT,
+    purpose TEXT NOT NULL,
+    document TEXT,
+    PRIMARY KEY (tenant, id),
+    CONSTRAINT fk_contact_intent_customer_id FOREIGN KEY(tenant, customer_id) REFERENCES customer (tenant, id)
+)
+ STRICT;
+CREATE INDEX ix_contact_intent_customer_id_created_at ON contact_intent (tenant, customer_id, created_at, id);
+CREATE INDEX ix_contact_intent_run_as_of ON contact_intent (tenant, run, as_of, id);
+CREATE TABLE exposure (
+    tenant TEXT NOT NULL,
+    id BLOB NOT NULL,
+    version INTEGER NOT NULL,
+    live INTEGER,
+    added_at TEXT NOT NULL,
+    added_by TEXT,
+    added_because TEXT,
+    experiment_id BLOB NOT NULL,
+    customer_id BLOB NOT NULL,
+    arm TEXT NOT NULL,
+    exposed_at TEXT NOT NULL,
+    interaction_id BLOB,
+    document TEXT,
+    PRIMARY KEY (tenant, id),
+    CONSTRAINT fk_exposure_experiment_id FOREIGN KEY(tenant, experiment_id) REFERENCES experiment (tenant, id),
+    CONSTRAINT fk_exposure_customer_id FOREIGN KEY(tenant, customer_id) REFERENCES customer (tenant, id)
+)
+ STRICT;
+CREATE INDEX ix_exposure_customer_id ON exposure (tenant, customer_id, id);
+CREATE INDEX ix_exposure_experiment_id_exposed_at ON exposure (tenant, experiment_id, exposed_at, id);
+CREATE TABLE finding (
+    tenant TEXT NOT NULL,
+    id BLOB NOT NULL,
+    version INTEGER NOT NULL,
+    live INTEGER,
+    added_at TEXT NOT NULL,
+    added_by TEXT,
+    added_because TEXT,
+    question TEXT NOT NULL,
+    experiment_id BLOB,
+    arm TEXT NOT NULL,
+    control TEXT NOT NULL,
+    tactic TEXT,
+    metric TEXT NOT NULL,
+    as_of TEXT NOT NULL,
+    found_at TEXT NOT NULL,
+    estimate REAL NOT NULL,
+    low REAL NOT NULL,
+    high REAL NOT NULL,
+    confidence REAL NOT NULL,
+    p_value REAL NOT NULL,
+    adjusted_p_value REAL NOT NULL,
+    treated INTEGER NOT NULL,
+    controls INTEGER NOT NULL,
+    contacts INTEGER NOT NULL,
+    treated_mean REAL NOT NULL,
+    control_mean REAL NOT NULL,
+    method TEXT NOT NULL,
+    document TEXT,
+    PRIMARY KEY (tenant, id),
+    CONSTRAINT fk_finding_experiment_id FOREIGN KEY(tenant, experiment_id) REFERENCES experiment (tenant, id)
+)
+ STRICT;
+CREATE INDEX ix_finding_experiment_id ON finding (tenant, experiment_id, id) WHERE experiment_id IS NOT NULL;
+CREATE INDEX ix_finding_found_at ON finding (tenant, found_at, id);
+CREATE INDEX ix_finding_question_as_of ON finding (tenant, question, as_of, id);
+CREATE TABLE identity_link (
+    tenant TEXT NOT NULL,
+    id BLOB NOT NULL,
+    version INTEGER NOT NULL,
+    live INTEGER,
+    added_at TEXT NOT NULL,
+    added_by TEXT,
+    added_because TEXT,
+    record_id BLOB NOT NULL,
+    customer_id BLOB NOT NULL,
+    rule TEXT NOT NULL,
+    probability REAL NOT NULL,
+    decided_at TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    document TEXT,
+    PRIMARY KEY (tenant, id),
+    CONSTRAINT fk_identity_link_record_id FOREIGN KEY(tenant, record_id) REFERENCES source_record (tenant, id),
+    CONSTRAINT fk_identity_link_customer_id FOREIGN KEY(tenant, customer_id) REFERENCES customer (tenant, id)
+)
+ STRICT;
+CREATE INDEX ix_identity_link_customer_id ON identity_link (tenant, customer_id, id);
+CREATE INDEX ix_identity_link_record_id_decided_at ON identity_link (tenant, record_id, decided_at, id);
+CREATE TABLE interaction (
+    tenant TEXT NOT NULL,
+    id BLOB NOT NULL,
+    version INTEGER NOT NULL,
+    live INTEGER,
+    added_at TEXT NOT NULL,
+    added_by TEXT,
+    added_because TEXT,
+    customer_id BLOB,
+    anonymous_id TEXT,
+    kind TEXT NOT NULL,
+    direction TEXT NOT NULL,
+    channel TEXT NOT NULL,
+    mode TEXT NOT NULL,
+    assisted INTEGER NOT NULL,
+    occurred_at TEXT NOT NULL,
+    recorded_at TEXT NOT NULL,
+    subject TEXT,
+    summary TEXT,
+    outcome TEXT,
+    sentiment REAL,
+    conversation_id BLOB,
+    case_id BLOB,
+    opportunity_id BLOB,
+    campaign_id BLOB,
+    order_id BLOB,
+    idempotency_key TEXT NOT NULL,
+    document TEXT,
+    PRIMARY KEY (tenant, id),
+    CONSTRAINT uq_interaction_idempotency_key UNIQUE (tenant, idempotency_key, live),
+    CONSTRAINT fk_interaction_customer_id FOREIGN KEY(tenant, customer_id) REFERENCES customer (tenant, id)
+)
+ STRICT;
+CREATE INDEX ix_interaction_anonymous_id ON interaction (tenant, anonymous_id, id) WHERE anonymous_id IS NOT NULL;
+CREATE INDEX ix_interaction_customer_id_occurred_at ON interaction (tenant, customer_id, occurred_at, id) WHERE customer_id IS NOT NULL;
+CREATE INDEX ix_interaction_occurred_at ON interaction (tenant, occurred_at, id);
+CREATE TABLE offer_decision (
+    tenant TEXT NOT NULL,
+    id BLOB NOT NULL,
+    version INTEGER NOT NULL,
+    live INTEGER,
+    added_at TEXT NOT NULL,
+    added_by TEXT,
+    added_because TEXT,
+    customer_id BLOB NOT NULL,
+    run TEXT NOT NULL,
+    as_of TEXT NOT NULL,
+    decided_at TEXT NOT NULL,
+    offer_id BLOB,
+    sku TEXT,
+    channel TEXT,
+    fallback INTEGER NOT NULL,
+    document TEXT,
+    PRIMARY KEY (tenant, id),
+    CONSTRAINT fk_offer_decision_customer_id FOREIGN KEY(tenant, customer_id) REFERENCES customer (tenant, id)
+)
+ STRICT;
+CREATE INDEX ix_offer_decision_customer_id_decided_at ON offer_decision (tenant, customer_id, decided_at, id);
+CREATE INDEX ix_offer_decision_offer_id ON offer_decision (tenant, offer_id, id) WHERE offer_id IS NOT NULL;
+CREATE INDEX ix_offer_decision_run_as_of ON offer_decision (tenant, run, as_of, id);
+CREATE TABLE outcome (
+    tenant TEXT NOT NULL,
+    id BLOB NOT NULL,
+    version INTEGER NOT NULL,
+    live INTEGER,
+    added_at TEXT NOT NULL,
+    added_by TEXT,
+    added_because TEXT,
+    customer_id BLOB NOT NULL,
+    metric TEXT NOT NULL,
+    value REAL NOT NULL,
+    at TEXT NOT NULL,
+    exposed_at TEXT,
+    evidence_id BLOB,
+    document TEXT,
+    PRIMARY KEY (tenant, id),
+    CONSTRAINT fk_outcome_customer_id FOREIGN KEY(tenant, customer_id) REFERENCES customer (tenant, id)
+)
+ STRICT;
+CREATE INDEX ix_outcome_customer_id_at ON outcome (tenant, customer_id, at, id);
+CREATE INDEX ix_outcome_metric_at ON outcome (tenant, metric, at, id);
+CREATE TABLE purchase (
+    tenant TEXT NOT NULL,
+    id BLOB NOT NULL,
+    version INTEGER NOT NULL,
+    live INTEGER,
+    added_at TEXT NOT NULL,
+    added_by TEXT,
+    added_because TEXT,
+    customer_id BLOB NOT NULL,
+    number TEXT NOT NULL,
+    placed_at TEXT NOT NULL,
+    currency TEXT NOT NULL,
+    status TEXT NOT NULL,
+    channel TEXT,
+    promised_at TEXT,
+    delivered_at TEXT,
+    cart_id BLOB,
+    document TEXT,
+    PRIMARY KEY (tenant, id),
+    CONSTRAINT uq_purchase_number UNIQUE (tenant, number, live),
+    CONSTRAINT fk_purchase_customer_id FOREIGN KEY(tenant, customer_id) REFERENCES customer (tenant, id)
+)
+ STRICT;
+CREATE INDEX ix_purchase_customer_id_placed_at ON purchase (tenant, customer_id, placed_at, id);
+CREATE INDEX ix_purchase_placed_at ON purchase (tenant, placed_at, id);
+CREATE INDEX ix_purchase_status_placed_at ON purchase (tenant, status, placed_at, id);
+CREATE TABLE stage_change (
+    tenant TEXT NOT NULL,
+    id BLOB NOT NULL,
+    version INTEGER NOT NULL,
+    live INTEGER,
+    added_at TEXT NOT NULL,
+    added_by TEXT,
+    added_because TEXT,
+    customer_id BLOB NOT NULL,
+    from_stage TEXT,
+    to_stage TEXT NOT NULL,
+    occurred_at TEXT NOT NULL,
+    recorded_at TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    policy_version TEXT NOT NULL,
+    forced INTEGER NOT NULL,
+    note TEXT,
+    document TEXT,
+    PRIMARY KEY (tenant, id),
+    CONSTRAINT fk_stage_change_customer_id FOREIGN KEY(tenant, customer_id) REFERENCES customer (tenant, id)
+)
+ STRICT;
+CREATE INDEX ix_stage_change_customer_id_occurred_at ON stage_change (tenant, customer_id, occurred_at, id);
+CREATE TABLE unallocated_refund (
+    tenant TEXT NOT NULL,
+    id BLOB NOT NULL,
+    version INTEGER NOT NULL,
+    live INTEGER,
+    added_at TEXT NOT NULL,
+    added_by TEXT,
+    added_because TEXT,
+    customer_id BLOB NOT NULL,
+    "key" TEXT NOT NULL,
+    at TEXT NOT NULL,
+    sku TEXT,
+    reason TEXT,
+    document TEXT,
+    PRIMARY KEY (tenant, id),
+    CONSTRAINT uq_unallocated_refund_key UNIQUE (tenant, "key", live),
+    CONSTRAINT fk_unallocated_refund_customer_id FOREIGN KEY(tenant, customer_id) REFERENCES customer (tenant, id)
+)
+ STRICT;
+CREATE INDEX ix_unallocated_refund_at ON unallocated_refund (tenant, at, id);
+CREATE INDEX ix_unallocated_refund_customer_id ON unallocated_refund (tenant, customer_id, id);
+CREATE TABLE decision (
+    tenant TEXT NOT NULL,
+    id BLOB NOT NULL,
+    version INTEGER NOT NULL,
+    live INTEGER,
+    added_at TEXT NOT NULL,
+    added_by TEXT,
+    added_because TEXT,
+    finding_id BLOB NOT NULL,
+    recommended TEXT NOT NULL,
+    decided TEXT NOT NULL,
+    decided_at TEXT NOT NULL,
+    note TEXT,
+    next_experiment_id BLOB,
+    document TEXT,
+    PRIMARY KEY (tenant, id),
+    CONSTRAINT fk_decision_finding_id FOREIGN KEY(tenant, finding_id) REFERENCES finding (tenant, id),
+    CONSTRAINT fk_decision_next_experiment_id FOREIGN KEY(tenant, next_experiment_id) REFERENCES experiment (tenant, id)
+)
+ STRICT;
+CREATE INDEX ix_decision_decided_at ON decision (tenant, decided_at, id);
+CREATE INDEX ix_decision_finding_id ON decision (tenant, finding_id, id);
+CREATE INDEX ix_decision_next_experiment_id ON decision (tenant, next_experiment_id, id) WHERE next_experiment_id IS NOT NULL;
