@@ -27,7 +27,10 @@ def reflected(url):
             [(c["name"], str(c["type"]), c["nullable"]) for c in inspect.get_columns(table)],
             inspect.get_pk_constraint(table)["constrained_columns"],
             sorted((u["name"] or "", u["column_names"]) for u in inspect.get_unique_constraints(table)),
-            sorted((f["name"] or "", f["constrained_columns"], f["referred_table"]) for f in inspect.get_foreign_keys(table)),
+            sorted(
+                (f["name"] or "", f["constrained_columns"], f["referred_table"])
+                for f in inspect.get_foreign_keys(table)
+            ),
             sorted((i["name"], i["column_names"]) for i in inspect.get_indexes(table)),
         )
     engine.dispose()

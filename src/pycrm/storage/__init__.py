@@ -5,6 +5,7 @@
 
 from pycrm.storage.backup import Kept, Portable, export, restore
 from pycrm.storage.columns import read_columns, write_columns
+from pycrm.storage.facts import facts
 from pycrm.storage.mapping import Column, EntityMap, Kind, Reference, Unique, UniqueEach
 from pycrm.storage.maps import default_maps
 from pycrm.storage.memory import MemoryRepository, MemoryStore, MemoryUnit
@@ -58,6 +59,7 @@ __all__ = [
     "default_maps",
     "desc",
     "export",
+    "facts",
     "read_columns",
     "restore",
     "write_columns",

@@ -57,7 +57,9 @@ class Portable(Protocol):
 
 def _portable(unit: object) -> Portable:
     if not isinstance(unit, Portable):
-        raise DocumentError("", "unsupported", f"a {type(unit).__name__} cannot be taken out whole; it has no dump and load")
+        raise DocumentError(
+            "", "unsupported", f"a {type(unit).__name__} cannot be taken out whole; it has no dump and load"
+        )
     return unit
 
 
@@ -131,10 +133,16 @@ def _verified(path: Path) -> int:
             if not isinstance(header, dict) or header.get("format") != "pycrm-backup":
                 raise DocumentError(str(path), "kind", "this is no backup of pycrm")
             if header.get("version") != FORMAT:
-                raise DocumentError(str(path), "form", f"the backup is in form {header.get('version')}, this release reads {FORMAT}")
+                raise DocumentError(
+                    str(path), "form", f"the backup is in form {header.get('version')}, this release reads {FORMAT}"
+                )
         count += 1
     claimed = _parsed(footer, path) if footer else None
-    if not isinstance(claimed, dict) or claimed.get("entities") != count - 1 or claimed.get("sha256") != digest.hexdigest():
+    if (
+        not isinstance(claimed, dict)
+        or claimed.get("entities") != count - 1
+        or claimed.get("sha256") != digest.hexdigest()
+    ):
         raise DocumentError(str(path), "damaged", "the backup was cut off or changed: its checksum does not fit")
     return count - 1
 

@@ -165,6 +165,8 @@ def column_value_of(value: Any, rest: str) -> Any:
 def plain_at(codec: DocumentCodec, documents: list[dict[str, Any]], path: str) -> list[Any]:
     """Return what each document holds at `path`, as `column_value` would."""
     name, _, rest = path.partition(".")
+    if not rest:
+        return [document.get(name) for document in documents]
     known: dict[str, Any] = {}
     made: list[Any] = []
     for document in documents:

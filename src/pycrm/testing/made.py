@@ -55,19 +55,24 @@ def firm() -> Customer:
 
 def pen(sku: str = "A1", **more: Any) -> Product:
     """Return a new product."""
-    return Product(sku=sku, **({"name": "Pen", "list_price": Money("1.20", "EUR")} | more))
+    held: dict[str, Any] = {"name": "Pen", "list_price": Money("1.20", "EUR")}
+    return Product(sku=sku, **(held | more))
 
 
 def an_order(customer: UUID, number: str = "1", **more: Any) -> Order:
     """Return a new order of one pen."""
     line = OrderLine(sku="A1", unit_price=Money("1.20", "EUR"), quantity=Decimal(3))
-    held = {"placed_at": NOW, "currency": "EUR", "lines": (line,)}
+    held: dict[str, Any] = {"placed_at": NOW, "currency": "EUR", "lines": (line,)}
     return Order(customer_id=customer, number=number, **(held | more))
 
 
 def an_interaction(customer: UUID | None, **more: Any) -> Interaction:
     """Return a new interaction, of an anonymous visitor where no customer is given."""
-    held = {"anonymous_id": "visitor" if customer is None else None, "occurred_at": NOW, "recorded_at": NOW}
+    held: dict[str, Any] = {
+        "anonymous_id": "visitor" if customer is None else None,
+        "occurred_at": NOW,
+        "recorded_at": NOW,
+    }
     kind = next(iter(InteractionKind))
     return Interaction(customer_id=customer, kind=kind, channel="web", **(held | more))
 

@@ -6,7 +6,16 @@ from pycrm.storage.sql.repository import SqlRepository
 from pycrm.storage.sql.store import SqlStore
 from pycrm.storage.sql.unit import SqlUnit
 
-__all__ = ["AsyncRepository", "AsyncStore", "AsyncUnit", "SqlRepository", "SqlStore", "SqlUnit", "migrations_folder", "upgrade"]
+__all__ = [
+    "AsyncRepository",
+    "AsyncStore",
+    "AsyncUnit",
+    "SqlRepository",
+    "SqlStore",
+    "SqlUnit",
+    "migrations_folder",
+    "upgrade",
+]
 
 
 def __dir__() -> list[str]:

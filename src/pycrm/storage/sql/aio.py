@@ -179,7 +179,7 @@ class AsyncStore:
 
     def __init__(self, url: str | sa.URL, maps: Iterable[EntityMap] | None = None, **options: Any) -> None:
         try:
-            import greenlet  # noqa: F401  # SQLAlchemy's bridge needs it, and says so less clearly
+            import greenlet  # type: ignore[import-untyped]  # noqa: F401  # SQLAlchemy's bridge needs it, and says so less clearly
             from sqlalchemy.ext.asyncio import create_async_engine
 
             self._engine = create_async_engine(url, isolation_level="AUTOCOMMIT")
@@ -216,17 +216,13 @@ class AsyncStore:
         cause: str | None = None,
     ) -> AsyncUnit:
         """Return a unit of work to be entered with ``async with``."""
-        return AsyncUnit(
-            lambda: self._sync.begin(read_only=read_only, isolation=isolation, actor=actor, cause=cause)
-        )
+        return AsyncUnit(lambda: self._sync.begin(read_only=read_only, isolation=isolation, actor=actor, cause=cause))
 
     async def run(self, work: Callable[[SqlUnit], T], /, *, key: str | None = None, attempts: int = 5) -> T:
         """Run synchronous `work` in a unit of work and commit; retry Transient with the whole work."""
         return await _spawn(self._sync.run, work, key=key, attempts=attempts)
 
-    async def call(
-        self, workflow: Callable[Concatenate[Any, P], T], /, *arguments: P.args, **options: P.kwargs
-    ) -> T:
+    async def call(self, workflow: Callable[Concatenate[Any, P], T], /, *arguments: P.args, **options: P.kwargs) -> T:
         """Run any synchronous function that takes a store first: ``await store.call(identify.resolve, ...)``."""
         return await _spawn(workflow, self._sync, *arguments, **options)
 

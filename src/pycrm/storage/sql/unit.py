@@ -275,9 +275,7 @@ class SqlUnit(Unit):
                     who = (self._bind_at(change.at), change.actor, change.cause, text)
                     trail.append((self.tenant, table, self._bind_id(change.id), change.version, change.action, *who))
         entities = [kept.entity for kept in rows]
-        self.execute_many(
-            repository._statements.insert, inserted, lambda failure: repository._blame(entities, failure)
-        )
+        self.execute_many(repository._statements.insert, inserted, lambda failure: repository._blame(entities, failure))
         repository._put_keys_of((kept.entity, None) for kept in rows if kept.live)
         repository._put_search_of([kept.entity for kept in rows if not kept.live])
         self._flush_audit()
