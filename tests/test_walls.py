@@ -23,6 +23,7 @@ PLANTED = {
     "sqlalchemy-in-sql": ("fit.py", "import sqlalchemy"),
     "narwhals-in-table": ("clv/value.py", "import narwhals"),
     "matplotlib-in-plot": ("clv/value.py", "import matplotlib"),
+    "sklearn-in-sklearn": ("clv/value.py", "import sklearn"),
     "test-tools-in-testing": ("storage/memory.py", "import pytest"),
     "front-door": ("clv/value.py", "import pycrm"),
 }
