@@ -389,7 +389,7 @@ def visits(
     ends = np.append(starts[1:], distinct_code.size)[: starts.size]
     present = distinct_code[starts]
     first, last = distinct_tick[starts], distinct_tick[ends - 1]
-    total = None
+    total: NDArray[Any] | None = None
     if brought is not None:
         opening = np.full(keys.size, np.iinfo(np.int64).max)
         opening[present] = first - whole
@@ -399,7 +399,7 @@ def visits(
         if refunds == "net" and back.size:
             later = tick[back] > opening[all_code[back]]
             total += np.bincount(all_code[back], weights=np.where(later, brought[back], 0.0), minlength=keys.size)
-        total = total[present]
+        total = total[present].astype(np.float64)
     logs = None
     if gaps:
         steps = np.zeros(distinct_tick.size)

@@ -33,6 +33,7 @@ from pycrm.clv.scenarios import Scenario, compare_scenarios, value_elasticities
 from pycrm.clv.shifted_beta_geo import ShiftedBetaGeo
 from pycrm.clv.spend import SpendCorrelation, spend_correlation
 from pycrm.clv.summary import calibration_holdout, customer_holdout, purchase_summary
+from pycrm.clv.time_varying import CovariatePaths, TimeVaryingParetoNBD, covariate_gaps
 from pycrm.clv.units import convert
 from pycrm.clv.value import lifetime_value
 
@@ -42,6 +43,7 @@ __all__ = [
     "BetaGeoBetaBinomial",
     "BetaGeoCNBDk",
     "BetaGeoNBD",
+    "CovariatePaths",
     "GammaGamma",
     "HoldoutAccuracy",
     "Lorenz",
@@ -53,10 +55,12 @@ __all__ = [
     "Scenario",
     "ShiftedBetaGeo",
     "SpendCorrelation",
+    "TimeVaryingParetoNBD",
     "calibration_holdout",
     "cohort_value",
     "compare_scenarios",
     "convert",
+    "covariate_gaps",
     "customer_holdout",
     "expected_purchases_matrix",
     "forecast_purchases",

@@ -30,7 +30,7 @@ def _day(field: str, value: dt.date | np.datetime64 | str) -> int:
     try:
         if getattr(value, "tzinfo", None) is not None:
             raise ValueError
-        day = np.datetime64(value, "D")
+        day = np.datetime64(value, "D")  # type: ignore[call-overload]  # the stubs want one kind of value at a time
     except (TypeError, ValueError):
         raise InvalidValueError(field, value, "give a local date, as datetime.date or as '2024-12-31'") from None
     if np.isnat(day):
