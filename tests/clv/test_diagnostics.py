@@ -47,7 +47,8 @@ def test_the_model_tracks_cdnow_through_the_holdout(cdnow, summary):
 def test_the_frequency_histogram_of_the_paper(summary):
     model = clv.BetaGeoNBD.fit(summary)
     found = clv.frequency_histogram(model, summary)
-    assert found["actual"].sum() == found["expected"].sum() == pytest.approx(2357)
+    assert found["actual"].sum() == 2357
+    assert found["expected"].sum() == pytest.approx(2357, rel=1e-12)
     # CDNOW: 1,411 of 2,357 customers never came back.
     assert found["actual"].iloc[0] == 1411
     assert found["expected"].to_numpy() == pytest.approx(found["actual"].to_numpy(), abs=25)

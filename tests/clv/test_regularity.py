@@ -207,6 +207,16 @@ def test_gaps_that_cannot_be_are_refused(model):
 STEADY = NBD(r=0.5, alpha=10.0, unit="week")
 
 
+@pytest.mark.parametrize("rate", [None, "much", [0.1], np.nan, -1.0])
+def test_a_discount_rate_a_unit_and_a_penalty_that_are_none_are_refused(rate):
+    with pytest.raises(InvalidValueError, match="discount_rate"):
+        STEADY.discounted_purchases(1, 6, 7, discount_rate=rate)
+    with pytest.raises(InvalidValueError, match="per"):
+        STEADY.discounted_purchases(1, 6, 7, discount_rate=0.1, per=rate)
+    with pytest.raises(InvalidValueError, match="penalty"):
+        NBD.fit(GOOD, penalty=rate)
+
+
 def test_the_nbd_is_a_gamma_mixture_in_40_digits():
     with mp.workdps(40):
         for x, T in itertools.product((0, 1, 10, 10_000), (0, 1, 40, 10_000)):

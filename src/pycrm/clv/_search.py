@@ -316,7 +316,11 @@ def maximise(
     ConvergenceWarning
         If the gradient did not vanish.
     """
-    if not (np.isfinite(penalty) and penalty >= 0.0):
+    try:
+        usable = 0.0 <= float(penalty) < np.inf
+    except (TypeError, ValueError):
+        usable = False
+    if not usable:
         raise InvalidValueError("penalty", penalty, "give a finite number of at least 0")
     names = tuple(start)
     kinds: tuple[Scale, ...] = tuple((scales or {}).get(name, "log") for name in names)

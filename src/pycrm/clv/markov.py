@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from attrs import field, frozen
+from attrs import Factory, field, frozen
 from numpy.typing import ArrayLike, NDArray
 
 from pycrm.clv._history import whole_number
@@ -47,6 +47,16 @@ def _one_a_state(instance: MarkovChain, _attribute: Any, value: NDArray[np.float
     """Refuse what is not one finite number a state (a validator of attrs)."""
     if value.shape != instance.transition.shape[:1] or not np.isfinite(value).all():
         raise InvalidValueError("MarkovChain.reward", value.tolist(), "give one finite number for each state")
+
+
+def _numbers_of(instance: MarkovChain) -> tuple[str, ...]:
+    return tuple(map(str, range(len(instance.transition) if instance.transition.ndim else 0)))
+
+
+def _distinct(instance: MarkovChain, _attribute: Any, value: tuple[str, ...]) -> None:
+    """Refuse names that are too many, too few or not different (a validator of attrs)."""
+    if len(value) != len(instance.transition) or len(set(value)) != len(value):
+        raise InvalidValueError("MarkovChain.states", value, "give each state a name of its own")
 
 
 @frozen(kw_only=True, eq=False)
@@ -102,17 +112,8 @@ class MarkovChain:
 
     transition: NDArray[np.float64] = field(converter=_matrix, validator=_stochastic)
     reward: NDArray[np.float64] = field(converter=_matrix, validator=_one_a_state)
-    states: tuple[str, ...] = field(converter=tuple)
+    states: tuple[str, ...] = field(default=Factory(_numbers_of, takes_self=True), converter=tuple, validator=_distinct)
     unit: Unit | None = None
-
-    @states.default
-    def _numbered(self) -> tuple[str, ...]:
-        return tuple(map(str, range(len(self.transition) if self.transition.ndim else 0)))
-
-    @states.validator
-    def _named(self, _: object, value: tuple[str, ...]) -> None:
-        if len(value) != self.transition.shape[0] or len(set(value)) != len(value):
-            raise InvalidValueError("MarkovChain.states", value, "give each state a name of its own")
 
     def _discount(self, discount_rate: float, per: Per, horizon: float) -> float:
         whole_number("horizon", horizon, 0, infinite=True)
@@ -172,7 +173,8 @@ class MarkovChain:
         """
         z = self._discount(discount_rate, per, horizon)
         if np.isinf(horizon):
-            return np.asarray(np.linalg.solve(np.eye(self.reward.size) - z * self.transition, self.reward))
+            found = np.linalg.solve(np.eye(self.reward.size) - z * self.transition, self.reward)
+            return np.asarray(found, dtype=np.float64)
         worth = self.reward.copy()
         for _ in range(int(horizon)):
             worth = self.reward + z * (self.transition @ worth)

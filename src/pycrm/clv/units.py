@@ -32,7 +32,7 @@ def checked_unit(unit: str, field: str = "unit") -> Unit:
     InvalidValueError
         Naming the units there are.
     """
-    if unit not in DAYS:
+    if str(unit) not in DAYS:
         raise InvalidValueError(field, unit, f"give one of {', '.join(get_args(Unit))}")
     known: Unit = unit  # type: ignore[assignment]  # membership was checked in the line above
     return known
@@ -73,7 +73,11 @@ def continuous_rate(discount_rate: float, per: Per, unit: Unit | None) -> float:
     >>> round(continuous_rate(0.15, "year", "week") * 365.25 / 7, 6)
     0.139762
     """
-    if not math.isfinite(discount_rate):
+    try:
+        finite = math.isfinite(discount_rate)
+    except TypeError:
+        finite = False
+    if not finite:
         raise InvalidValueError("discount_rate", discount_rate, "give a finite rate, 0.15 for 15 %")
     if per == "continuous":
         return float(discount_rate)
