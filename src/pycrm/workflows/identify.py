@@ -16,17 +16,36 @@ from attrs import field, frozen
 
 from pycrm.errors import InvalidValueError
 from pycrm.model.checks import is_code, tuple_of
-from pycrm.model.consent import may_contact
+from pycrm.model.consent import ConsentEntry, may_contact, merge_consents
 from pycrm.model.contact import Channel, ContactKind, ContactPoint
+from pycrm.model.contact_policy import Suppression
 from pycrm.model.customer import Customer, ExternalId, Identifier, PersonName
 from pycrm.model.import_run import ImportOutcome, RowStatus
+from pycrm.model.interaction import Interaction
+from pycrm.model.lifecycle import Stage, StageChange, stage_of
+from pycrm.model.order import Order
+from pycrm.model.predicate import where
 from pycrm.model.source import IdentityLink, SourceRecord, identities
 from pycrm.normalise import date_key, email_key, is_placeholder, name_key, phone_key, tax_id_key
 from pycrm.storage.lookups import consents_by_customer
 from pycrm.storage.protocols import Store, UnitOfWork
 from pycrm.storage.query import Query
 
-__all__ = ["RULES", "IdentifyReport", "Rule", "register", "resolve"]
+__all__ = [
+    "RULES",
+    "CustomerFile",
+    "IdentifyReport",
+    "ListPull",
+    "ListRow",
+    "Rule",
+    "aliases",
+    "file_of",
+    "merge",
+    "pull_list",
+    "register",
+    "resolve",
+    "unmerge",
+]
 
 FIELDS = ("given_name", "family_name", "full_name", "email", "phone", "birth_date", "tax_id", "country", "language")
 """What a source record may say, by these names; anything else is kept, and not read here."""
@@ -234,6 +253,7 @@ def _resolve(unit: UnitOfWork, at: datetime, rules: tuple[Rule, ...], purpose: s
     links = identities(_all(unit, IdentityLink))
     customers = {customer.id: customer for customer in _all(unit, Customer)}
     group, decided_by = _groups(records, rules)
+    group = _with_customers(group, [links.get(record.id) for record in records])
 
     members: dict[int, list[SourceRecord]] = {}
     for index, record in enumerate(records):
@@ -324,6 +344,23 @@ def _groups(records: Sequence[SourceRecord], rules: tuple[Rule, ...]) -> tuple[l
     return [root(index) for index in range(len(records))], decided_by
 
 
+def _with_customers(group: Sequence[int], known: Sequence[UUID | None]) -> list[int]:
+    """Unite the groups whose records are known to speak of one customer, as after a merge."""
+    home: dict[int, int] = {}
+
+    def root(of: int) -> int:
+        while home.get(of, of) != of:
+            of = home[of]
+        return of
+
+    first: dict[UUID, int] = {}
+    for of, customer_id in zip(group, known, strict=True):
+        if customer_id is not None:
+            low, high = sorted((root(first.setdefault(customer_id, of)), root(of)))
+            home[high] = low
+    return [root(of) for of in group]
+
+
 def _as_text(value: Any) -> str | None:
     return value.isoformat() if isinstance(value, date) else value
 
@@ -408,7 +445,7 @@ def _completeness(customers: Sequence[Customer]) -> Mapping[str, float]:
 
 
 def _addressability(unit: UnitOfWork, customers: Sequence[Customer], at: datetime, purpose: str) -> Mapping[str, int]:
-    said = consents_by_customer(unit, at)
+    said = _ledgers(unit, at)
     channels = (Channel.EMAIL, Channel.PHONE, Channel.SMS)
     return {
         str(channel): sum(
@@ -418,3 +455,387 @@ def _addressability(unit: UnitOfWork, customers: Sequence[Customer], at: datetim
         )
         for channel in channels
     }
+
+
+def _ledgers(unit: UnitOfWork, at: datetime) -> Mapping[UUID, Sequence[ConsentEntry]]:
+    """Return the consent ledger of each customer; of those who turned out to be one, the stricter word counts."""
+    said = dict(consents_by_customer(unit, at))
+    for gone, (now, merged_at) in _aliases(_all(unit, IdentityLink)).items():
+        if gone in said and merged_at <= at:
+            said[now] = merge_consents(now, [said.get(now, ()), said.pop(gone)], at)
+    return said
+
+
+@frozen(kw_only=True)
+class _Merge:
+    """A merge as the links tell it: whose records became whose, and when."""
+
+    gone: UUID
+    now: UUID
+    at: datetime
+
+
+def _replayed(links: Iterable[IdentityLink]) -> tuple[dict[UUID, UUID], list[_Merge], dict[UUID, list[IdentityLink]]]:
+    """Return whom each record was first taken for, the merges still in force, and the links of each record, oldest first."""
+    histories: dict[UUID, list[IdentityLink]] = {}
+    merges: list[_Merge] = []
+    for link in sorted(links, key=lambda link: (link.decided_at, str(link.id))):
+        history = histories.setdefault(link.record_id, [])
+        if link.rule == "merge" and history:
+            made = _Merge(gone=history[-1].customer_id, now=link.customer_id, at=link.decided_at)
+            if made not in merges:
+                merges.append(made)
+        elif link.rule == "unmerge":
+            undone = next((made for made in reversed(merges) if made.gone == _taken_back(link)), None)
+            if undone is not None and undone.at < link.decided_at:
+                merges.remove(undone)
+        history.append(link)
+    base = {
+        record: [link for link in history if link.rule not in {"merge", "unmerge"}][-1].customer_id
+        for record, history in histories.items()
+    }
+    return base, merges, histories
+
+
+def _taken_back(link: IdentityLink) -> UUID:
+    """Return the customer whose merge a link takes back: its reason begins with the id."""
+    return UUID(link.reason.partition(" ")[0])
+
+
+def _after(base: Mapping[UUID, UUID], merges: Iterable[_Merge]) -> dict[UUID, UUID]:
+    """Return whom each record speaks of when these merges, and no others, were made."""
+    now = dict(base)
+    for made in merges:
+        for record, customer_id in now.items():
+            if customer_id == made.gone:
+                now[record] = made.now
+    return now
+
+
+def _aliases(links: Iterable[IdentityLink]) -> dict[UUID, tuple[UUID, datetime]]:
+    """Return for each customer who was merged into another who he is now, and since when."""
+    made: dict[UUID, tuple[UUID, datetime]] = {}
+    for one in _replayed(links)[1]:
+        made[one.gone] = (one.now, one.at)
+        for gone, (now, since) in made.items():
+            if now == one.gone:
+                made[gone] = (one.now, since)
+    return made
+
+
+def aliases(store: Store) -> Mapping[UUID, UUID]:
+    """Return for each customer who was merged into another who he is now; what speaks of the first speaks of the second.
+
+    Orders, interactions and consent are append-only and keep the id they were written with: read them through this, or with
+    `file_of`.
+    """
+    with store.begin(read_only=True) as unit:
+        return {gone: now for gone, (now, _) in _aliases(_all(unit, IdentityLink)).items()}
+
+
+def merge(
+    store: Store, winner_id: UUID, loser_id: UUID, *, at: datetime, reason: str, actor: str | None = None
+) -> Customer:
+    """Decide that two customers are one; return the one that stays.
+
+    Nothing is moved or overwritten: the loser's source records speak of the winner from now on, and what else speaks of the
+    loser is found under the winner (`file_of`). So `unmerge` brings both back as they were.
+
+    Parameters
+    ----------
+    store : Store
+        With both customers, each with a source record.
+    winner_id, loser_id : UUID
+        Who stays, and who becomes an alias of him.
+    at : datetime
+        Now; later than the decisions about their records so far.
+    reason : str
+        In words, for the record.
+    actor : str, optional
+        Who decides, for the audit trail.
+
+    Raises
+    ------
+    NotFound
+        If there is no such customer.
+    InvalidValueError
+        If they are the same, or one of them has no source records, or a later decision is there already.
+    """
+    if winner_id == loser_id:
+        raise InvalidValueError("loser_id", loser_id, "name two different customers")
+    with store.begin(actor=actor, cause="identify.merge") as unit:
+        customers = unit.of(Customer).get_many([winner_id, loser_id])
+        links = _all(unit, IdentityLink)
+        now = identities(links)
+        for name, one in (("winner_id", winner_id), ("loser_id", loser_id)):
+            if one not in now.values():
+                raise InvalidValueError(
+                    name, one, "no source record speaks of this customer; register one, or take his merge back"
+                )
+        moved = [record for record, customer_id in now.items() if customer_id == loser_id]
+        _refuse_earlier(links, moved, at)
+        said = {record.id: record for record in _all(unit, SourceRecord)}
+        unit.of(IdentityLink).put_many(
+            IdentityLink(record_id=record, customer_id=winner_id, rule="merge", decided_at=at, reason=reason)
+            for record in moved
+        )
+        winner, loser = customers
+        # A strong identifier has one owner at a time: the loser gives his up before the winner takes them.
+        _save_changed(unit, loser, _husk(loser))
+        together = _in_order(
+            said[record] for record, customer_id in now.items() if customer_id in {winner_id, loser_id}
+        )
+        after = _survivor(winner, together)
+        if loser.first_touch_at is not None:
+            after = after.touched(loser.first_touch_at)
+        after = _save_changed(unit, winner, after)
+        unit.commit()
+    return after
+
+
+def unmerge(store: Store, loser_id: UUID, *, at: datetime, reason: str, actor: str | None = None) -> Customer:
+    """Take the last merge of a customer back; return him as he is again.
+
+    The decisions are replayed without that one: his records, and they alone, speak of him again, also where other merges came
+    later. Both customers are made anew from their own records.
+
+    Parameters
+    ----------
+    store : Store
+        Where he was merged.
+    loser_id : UUID
+        Who became an alias.
+    at : datetime
+        Now; later than the merge.
+    reason : str
+        In words, for the record.
+    actor : str, optional
+        Who decides, for the audit trail.
+
+    Raises
+    ------
+    NotFound
+        If there is no such customer.
+    InvalidValueError
+        If he is merged into nobody, or a later decision is there already.
+    """
+    with store.begin(actor=actor, cause="identify.unmerge") as unit:
+        loser = unit.of(Customer).get(loser_id)
+        links = _all(unit, IdentityLink)
+        base, merges, _ = _replayed(links)
+        undone = next((made for made in reversed(merges) if made.gone == loser_id), None)
+        if undone is None:
+            raise InvalidValueError("loser_id", loser_id, "he is merged into nobody; there is nothing to take back")
+        before = identities(links)
+        now = _after(base, [made for made in merges if made is not undone])
+        moved = [record for record in now if now[record] != before[record]]
+        _refuse_earlier(links, moved, at)
+        unit.of(IdentityLink).put_many(
+            IdentityLink(
+                record_id=record, customer_id=now[record], rule="unmerge", decided_at=at, reason=f"{loser_id} {reason}"
+            )
+            for record in moved
+        )
+        said = {record.id: record for record in _all(unit, SourceRecord)}
+        gone = _in_order(said[record] for record in moved)
+        for left_id in dict.fromkeys(before[record] for record in moved):
+            left = unit.of(Customer).get(left_id)
+            kept = _in_order(said[record] for record in now if now[record] == left_id)
+            _save_changed(unit, left, _without(left, gone, kept))
+        own = _in_order(said[record] for record in now if now[record] == loser_id)
+        after = _save_changed(unit, loser, _survivor(loser, own))
+        unit.commit()
+    return after
+
+
+def _refuse_earlier(links: Iterable[IdentityLink], records: Sequence[UUID], at: datetime) -> None:
+    spoken_of = set(records)
+    latest = max((link.decided_at for link in links if link.record_id in spoken_of), default=None)
+    if latest is not None and at <= latest:
+        raise InvalidValueError(
+            "at", at, f"a decision about these records was taken at {latest.isoformat()}; decide after it"
+        )
+
+
+def _in_order(records: Iterable[SourceRecord]) -> list[SourceRecord]:
+    return sorted(records, key=lambda record: (record.received_at, record.source, record.key))
+
+
+def _save_changed(unit: UnitOfWork, before: Customer, after: Customer) -> Customer:
+    return before if after == before else unit.of(Customer).save(after)
+
+
+def _husk(customer: Customer) -> Customer:
+    """Return a merged customer without what only one may own or be reached by; his name and history stay."""
+    name = customer.name or PersonName(full="merged")
+    if customer.organisation is not None:
+        return attrs.evolve(customer, identifiers=(), contact_points=())
+    return attrs.evolve(customer, name=name, identifiers=(), contact_points=())
+
+
+def _without(customer: Customer, gone: Sequence[SourceRecord], kept: Sequence[SourceRecord]) -> Customer:
+    """Return a customer as his own records make him, what only the records that left had said taken away."""
+    if not kept:
+        return _husk(customer)
+    theirs, own = _survivor(None, gone), _survivor(None, kept)
+
+    def lost(name: str, key: Any) -> set[Any]:
+        return {key(value) for value in getattr(theirs, name)} - {key(value) for value in getattr(own, name)}
+
+    parts: dict[str, Any] = {}
+    for name, key in (
+        ("contact_points", lambda point: (point.kind, point.normalised)),
+        ("identifiers", lambda known: (known.namespace, known.value)),
+        ("external_ids", lambda known: known),
+    ):
+        leaving = lost(name, key)
+        parts[name] = tuple(value for value in getattr(customer, name) if key(value) not in leaving)
+    for name in ("name", "birth_date", "country", "language"):
+        if getattr(own, name) is None and getattr(customer, name) == getattr(theirs, name):
+            parts[name] = None
+    if customer.first_touch_at == theirs.first_touch_at:
+        parts["first_touch_at"] = own.first_touch_at
+    return _survivor(attrs.evolve(customer, **parts), kept)
+
+
+@frozen(kw_only=True)
+class CustomerFile:
+    """Everything that speaks of one customer, under whichever id it was written.
+
+    Parameters
+    ----------
+    customer : Customer
+        Who he is now.
+    ids : tuple of UUID
+        His own id, and those of customers merged into him.
+    records : tuple of SourceRecord
+        What the sources say, in the order it was received.
+    orders : tuple of Order
+        By the time they were placed.
+    interactions : tuple of Interaction
+        By the time they happened.
+    consents : tuple of ConsentEntry
+        One ledger; where two of them disagreed, the no has the last word.
+    stage : Stage or None
+        Of his stage changes under all ids the last.
+    """
+
+    customer: Customer
+    ids: tuple[UUID, ...]
+    records: tuple[SourceRecord, ...]
+    orders: tuple[Order, ...]
+    interactions: tuple[Interaction, ...]
+    consents: tuple[ConsentEntry, ...]
+    stage: Stage | None
+
+
+def file_of(store: Store, customer_id: UUID, *, at: datetime) -> CustomerFile:
+    """Return everything that speaks of one customer; the id of one who was merged leads to who he is now.
+
+    Raises
+    ------
+    NotFound
+        If there is no such customer.
+    """
+    with store.begin(read_only=True) as unit:
+        links = _all(unit, IdentityLink)
+        merged = _aliases(links)
+        home = merged[customer_id][0] if customer_id in merged else customer_id
+        ids = (home, *(gone for gone, (now, _) in merged.items() if now == home))
+        customer = unit.of(Customer).get(home)
+        now = identities(links)
+        records = unit.of(SourceRecord).get_many([record for record, of in now.items() if of == home])
+
+        def of_them(model: type[Any]) -> list[Any]:
+            return [
+                one for batch in unit.of(model).stream(Query(model, where("customer_id").is_in(ids))) for one in batch
+            ]
+
+        consents: tuple[ConsentEntry, ...] = tuple(of_them(ConsentEntry))
+        if len(ids) > 1:
+            consents = merge_consents(
+                home, [[entry for entry in consents if entry.customer_id == one] for one in ids], at
+            )
+        return CustomerFile(
+            customer=customer,
+            ids=ids,
+            records=tuple(_in_order(records)),
+            orders=tuple(sorted(of_them(Order), key=lambda order: (order.placed_at, order.number))),
+            interactions=tuple(sorted(of_them(Interaction), key=lambda one: (one.occurred_at, str(one.id)))),
+            consents=consents,
+            stage=stage_of((attrs.evolve(change, customer_id=home) for change in of_them(StageChange)), at),
+        )
+
+
+@frozen
+class ListRow:
+    """One line of a list: who, how he is called, where he is reached, and the consent that permits it."""
+
+    customer_id: UUID
+    name: str
+    address: str
+    consent_id: UUID | None
+
+
+@frozen
+class ListPull:
+    """A list for one campaign, and why everybody else is not on it.
+
+    Parameters
+    ----------
+    rows : tuple of ListRow
+        Each address once.
+    left_out : Mapping of str to int
+        How many customers were left out, by the code of the first reason; "same_address" where another row has it.
+    """
+
+    rows: tuple[ListRow, ...]
+    left_out: Mapping[str, int]
+
+
+def pull_list(
+    store: Store,
+    *,
+    channel: str,
+    purpose: str,
+    at: datetime,
+    suppressions: Iterable[Suppression] = (),
+    brand: str | None = None,
+) -> ListPull:
+    """Return who may be written to: identified, reachable, permitted, on no list of suppression, each once.
+
+    Parameters
+    ----------
+    store : Store
+        With resolved customers; one who was merged is not written to twice.
+    channel, purpose : str
+        Over what, and what for.
+    at : datetime
+        When.
+    suppressions : iterable of Suppression
+        Who is never contacted.
+    brand : str, optional
+        On whose behalf.
+    """
+    never = tuple(suppressions)
+    left_out: dict[str, int] = {}
+    rows: dict[str, ListRow] = {}
+    with store.begin(read_only=True) as unit:
+        ledgers = _ledgers(unit, at)
+        spoken_of = sorted(set(identities(_all(unit, IdentityLink)).values()), key=str)
+        for customer in unit.of(Customer).get_many(spoken_of):
+            permission = may_contact(
+                customer, channel, purpose, at, consents=ledgers.get(customer.id, ()), suppressions=never, brand=brand
+            )
+            point = customer.reachable_by(channel, at)
+            if not permission.allowed or point is None:
+                code = permission.reasons[0].code
+            elif point.normalised in rows:
+                code = "same_address"
+            else:
+                rows[point.normalised] = ListRow(
+                    customer.id, customer.display_name, point.normalised, permission.entry_id
+                )
+                continue
+            left_out[code] = left_out.get(code, 0) + 1
+    return ListPull(tuple(rows.values()), left_out)
