@@ -97,7 +97,7 @@ class CurrencyMismatchError(InvalidValueError):
 
     def __init__(self, expected: str, found: str, field: str = "currency") -> None:
         super().__init__(field, found, f"the other amounts are in {expected}; convert them to one currency first")
-        self.args = (expected, found, field)
+        Exception.__init__(self, expected, found, field)
         self.expected = expected
         self.found = found
 
@@ -107,10 +107,10 @@ class InvalidTransitionError(InvalidValueError):
 
     def __init__(self, current: str, requested: str, allowed: frozenset[str] | set[str]) -> None:
         super().__init__("stage", requested, f"allowed next: {', '.join(sorted(allowed)) or 'nothing'}")
-        self.args = (current, requested, allowed)
+        Exception.__init__(self, current, requested, allowed)
         self.current = current
         self.requested = requested
-        self.allowed = frozenset(allowed)
+        self.allowed: frozenset[str] = frozenset(allowed)
 
     def __str__(self) -> str:
         allowed = ", ".join(sorted(self.allowed)) or "nothing"
@@ -138,8 +138,8 @@ class MissingColumnError(InvalidDataError, KeyError):
     def __init__(self, column: str, available: tuple[str, ...] | list[str], hint: str = "") -> None:
         found = ", ".join(map(str, available)) or "no columns"
         super().__init__(column, None, None, f"the table has {found}{hint and '; ' + hint}")
-        self.args = (column, available, hint)
-        self.available = tuple(available)
+        Exception.__init__(self, column, available, hint)
+        self.available: tuple[str, ...] = tuple(available)
 
     def __str__(self) -> str:
         return f"there is no column {self.column!r}; {self.fix}"
@@ -258,7 +258,7 @@ class AppendOnly(Broken):
 
     def __init__(self, model: str) -> None:
         super().__init__(model, "append-only")
-        self.args = (model,)
+        Exception.__init__(self, model)
 
     def __str__(self) -> str:
         return f"{self.model} is only ever added: add another entry that says what holds now, or erase() it for good"

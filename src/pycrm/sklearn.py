@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -14,13 +14,37 @@ from pycrm.scoring import Scorecard
 from pycrm.segmentation import Clusters, RfmRule, fit_clusters
 from pycrm.segmentation.rfm import quantile_edges
 
-try:
-    from sklearn.base import BaseEstimator, ClassifierMixin, ClusterMixin, TransformerMixin
-    from sklearn.utils import check_random_state
-    from sklearn.utils.multiclass import check_classification_targets, type_of_target
-    from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
-except ImportError as error:
-    raise MissingExtraError("scikit-learn", "ml") from error
+if TYPE_CHECKING:
+    # scikit-learn has no types; what is used of it is stated here.
+    class BaseEstimator:
+        def get_params(self, deep: bool = True) -> dict[str, Any]: ...
+        def set_params(self, **params: Any) -> Self: ...
+        def __sklearn_tags__(self) -> Any: ...
+
+        n_features_in_: int
+
+    class ClassifierMixin:
+        def score(self, X: Any, y: Any, sample_weight: Any = None) -> float: ...
+
+    class ClusterMixin: ...
+
+    class TransformerMixin: ...
+
+    def check_random_state(seed: object) -> np.random.RandomState: ...
+    def check_classification_targets(y: Any) -> None: ...
+    def type_of_target(y: Any) -> str: ...
+    def _check_sample_weight(sample_weight: Any, X: Any) -> NDArray[np.float64]: ...
+    def check_is_fitted(estimator: object, attributes: str | None = None) -> None: ...
+    def validate_data(estimator: object, *data: Any, **options: Any) -> Any: ...
+
+else:
+    try:
+        from sklearn.base import BaseEstimator, ClassifierMixin, ClusterMixin, TransformerMixin
+        from sklearn.utils import check_random_state
+        from sklearn.utils.multiclass import check_classification_targets, type_of_target
+        from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+    except ImportError as _absent:
+        raise MissingExtraError("scikit-learn", "ml") from _absent
 
 __all__ = ["KMeansClusters", "RfmTransformer", "ScorecardClassifier"]
 
@@ -29,7 +53,7 @@ def _columns(X: NDArray[Any]) -> dict[str, NDArray[Any]]:
     return {f"x{place}": X[:, place] for place in range(X.shape[1])}
 
 
-class ScorecardClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
+class ScorecardClassifier(ClassifierMixin, BaseEstimator):
     """`pycrm.scoring.Scorecard` as a classifier of two classes.
 
     A frame is taken with its columns, text and missing values included; an array as numbers.
@@ -59,7 +83,7 @@ class ScorecardClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         frame, labels = self._taken(X, y)
         check_classification_targets(labels)
         kind = type_of_target(labels)
-        self.classes_ = np.unique(labels)
+        self.classes_: NDArray[Any] = np.unique(labels)
         if kind != "binary":
             raise ValueError(f"Only binary classification is supported. The type of the target is {kind}.")
         if len(self.classes_) < 2:
@@ -118,7 +142,7 @@ class ScorecardClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return tags
 
 
-class RfmTransformer(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
+class RfmTransformer(TransformerMixin, BaseEstimator):
     """Quantile scores of each column by value edges, equal values sharing a score, as `pycrm.segmentation.rfm_scores`.
 
     Parameters
@@ -144,7 +168,7 @@ class RfmTransformer(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # 
     def fit(self, X: Any, y: object = None) -> RfmTransformer:  # noqa: ARG002  # the interface of scikit-learn
         """Learn the edges."""
         values = validate_data(self, X, dtype=np.float64)
-        self.edges_ = np.asarray([quantile_edges(column, self.bins) for column in values.T])
+        self.edges_: NDArray[np.float64] = np.asarray([quantile_edges(column, self.bins) for column in values.T])
         return self
 
     def transform(self, X: Any) -> NDArray[np.int64]:
@@ -176,7 +200,7 @@ class RfmTransformer(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # 
         return np.asarray([f"{name}_score" for name in names], dtype=object)
 
 
-class KMeansClusters(ClusterMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
+class KMeansClusters(ClusterMixin, TransformerMixin, BaseEstimator):
     """`pycrm.segmentation.fit_clusters` as a clusterer; cluster 0 has the highest mean of the first column.
 
     Parameters
@@ -216,9 +240,11 @@ class KMeansClusters(ClusterMixin, TransformerMixin, BaseEstimator):  # type: ig
             max_steps=self.max_steps,
             rng=np.random.default_rng(check_random_state(self.random_state).randint(2**31)),
         )
-        self.cluster_centers_ = self.clusters_.centres * self.clusters_.scale + self.clusters_.shift
-        self.inertia_ = self.clusters_.inertia
-        self.labels_ = self.clusters_.predict(columns)
+        self.cluster_centers_: NDArray[np.float64] = (
+            self.clusters_.centres * self.clusters_.scale + self.clusters_.shift
+        )
+        self.inertia_: float = self.clusters_.inertia
+        self.labels_: NDArray[np.int64] = self.clusters_.predict(columns)
         return self
 
     def predict(self, X: Any) -> NDArray[np.int64]:

@@ -32,7 +32,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from operator import ge, gt, le, lt
-from typing import Any, Final, TypeAlias
+from typing import Any, ClassVar, Final, TypeAlias
 from uuid import UUID
 
 from attrs import field, frozen
@@ -210,7 +210,7 @@ class Path:
     def __ne__(self, value: object) -> Where:  # type: ignore[override]  # a condition, not an answer
         return Where(self.path, Op.NE, value)
 
-    __hash__ = None  # type: ignore[assignment]  # equality builds a condition
+    __hash__: ClassVar[None]  # type: ignore[assignment]  # equality builds a condition, so Python takes the hash away
 
     def __lt__(self, value: object) -> Where:
         return Where(self.path, Op.LT, value)
