@@ -286,3 +286,25 @@ def test_a_value_of_nothing_sensible_is_refused(bad):
     good = {"horizon": 12, "unit": "month", "discount_rate": 0.1}
     with pytest.raises(InvalidValueError, match=next(iter(bad))):
         lifetime_value(MODELS[0], 10.0, GOOD, **(good | bad))
+
+
+def test_what_is_no_model_no_amount_and_no_count_is_refused():
+    good = {"horizon": 12, "unit": "month", "discount_rate": 0.1}
+    with pytest.raises(InvalidValueError, match="model"):
+        lifetime_value("BG/NBD", 10.0, GOOD, **good)
+    for spend in ("ten", [1.0, np.nan, 1.0, 1.0], [1.0, 2.0]):
+        with pytest.raises(InvalidDataError, match="spend"):
+            lifetime_value(MODELS[0], spend, GOOD, **good)
+    with pytest.raises(InvalidDataError, match="margin"):
+        lifetime_value(MODELS[0], 10.0, GOOD, **good, margin=[0.1, 0.2])
+    with pytest.raises(InvalidDataError, match=r"'n', row 0.*whole"):
+        MODELS[0].purchase_probability(0.5, 4.0, 1, 1.0, 2.0)
+    with pytest.raises(InvalidValueError, match="unit"):
+        convert(1.0, "aeon", "day")
+
+
+@models
+def test_nobody_has_no_numbers(model):
+    assert model.probability_alive([], [], []).shape == (0,)
+    assert model.expected_purchases(4.0, [], [], []).shape == (0,)
+    assert len(model.simulate([], random=np.random.default_rng(1))) == 0

@@ -18,11 +18,13 @@ __all__ = [
     "Histories",
     "checked",
     "lengths",
+    "per_customer",
     "positive",
     "read",
     "shares",
     "unit_of",
     "weights_of",
+    "whole",
     "whole_number",
 ]
 
@@ -167,3 +169,19 @@ def whole_number(field: str, value: object, least: int, *, infinite: bool = Fals
         fix = f"give a whole number of at least {least}" + (", or infinity" if infinite else "")
         raise InvalidValueError(field, value, fix)
     return count
+
+
+def whole(name: str, values: ArrayLike) -> Floats:
+    """Return counts as floats, whole and at least 0."""
+    floats = lengths(name, values)
+    _refuse(name, floats != np.rint(floats), floats, "give a whole number")
+    return floats
+
+
+def per_customer(name: str, values: ArrayLike, size: int) -> Floats:
+    """Return one finite number, or one a customer, as floats."""
+    floats = _floats(name, values)
+    _refuse(name, ~np.isfinite(floats), floats, "give a finite number")
+    if floats.shape not in {(), (1,), (size,)}:
+        raise InvalidDataError(name, None, floats.shape, f"give one number, or one for each of the {size} customers")
+    return floats

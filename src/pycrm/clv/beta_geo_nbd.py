@@ -15,7 +15,7 @@ from scipy.special import expit, gammaln, psi
 from pycrm.clv import _beta_geometric as process
 from pycrm.clv._beta_geometric import on_distinct
 from pycrm.clv._effects import Effects, factor, no_effects
-from pycrm.clv._history import Floats, checked, lengths, positive, read
+from pycrm.clv._history import Floats, checked, lengths, positive, read, whole
 from pycrm.clv._search import Rows, compress, finished, maximise, sample, total
 from pycrm.clv.units import Per, Unit, continuous_rate
 from pycrm.errors import NotEstimableError
@@ -349,7 +349,7 @@ class BetaGeoNBD:
         array([0.445, 0.239, 0.144])
         """
         x, t_x, T = checked(frequency, recency, age)
-        count = lengths("n", n)
+        count = whole("n", n)
         opening, until = lengths("start", start), lengths("horizon", horizon)
         made = self._after(process.probability, count, opening, until, x=x, T=T)
         now = self.probability_alive(x, t_x, T)
@@ -365,7 +365,7 @@ class BetaGeoNBD:
         array([0.574, 0.199, 0.085])
         """
         return on_distinct(
-            process.probability, lengths("n", n), lengths("start", start), lengths("horizon", horizon), *self._new()
+            process.probability, whole("n", n), lengths("start", start), lengths("horizon", horizon), *self._new()
         )
 
     def discounted_purchases(

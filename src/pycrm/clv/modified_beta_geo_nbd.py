@@ -15,7 +15,7 @@ from scipy.special import expit, gammaln, psi
 from pycrm.clv import _beta_geometric as process
 from pycrm.clv._beta_geometric import on_distinct
 from pycrm.clv._effects import Effects, factor, no_effects
-from pycrm.clv._history import Floats, checked, lengths, positive, read
+from pycrm.clv._history import Floats, checked, lengths, positive, read, whole
 from pycrm.clv._search import Rows, compress, finished, maximise, sample, total
 from pycrm.clv.units import Per, Unit, continuous_rate
 from pycrm.errors import NotEstimableError
@@ -355,7 +355,7 @@ class ModifiedBetaGeoNBD:
         array([0.44 , 0.234, 0.146])
         """
         x, t_x, T = checked(frequency, recency, age)
-        count = lengths("n", n)
+        count = whole("n", n)
         opening, until = lengths("start", start), lengths("horizon", horizon)
         made = self._after(process.probability, count, opening, until, x=x, T=T)
         now = self.probability_alive(x, t_x, T)
@@ -370,7 +370,7 @@ class ModifiedBetaGeoNBD:
         >>> paper.purchase_probability_new([0, 1, 2], 39).round(3)
         array([0.582, 0.183, 0.087])
         """
-        count = lengths("n", n)
+        count = whole("n", n)
         opening, until = lengths("start", start), lengths("horizon", horizon)
         made = on_distinct(process.probability, count, opening, until, *self._new())
         stayed = self._stayed()

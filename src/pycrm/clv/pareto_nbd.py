@@ -15,7 +15,7 @@ from pycrm.clv import _pareto as process
 from pycrm.clv._beta_geometric import on_distinct
 from pycrm.clv._correlation import bounds, draw_rates, fit_correlated, mixture
 from pycrm.clv._effects import Effects, factor, no_effects
-from pycrm.clv._history import Floats, checked, lengths, positive, read
+from pycrm.clv._history import Floats, checked, lengths, positive, read, whole
 from pycrm.clv._search import Optimum, Rows, compress, finished, maximise, sample, total
 from pycrm.clv.units import Per, Unit, continuous_rate
 from pycrm.errors import InvalidValueError, NotEstimableError
@@ -381,7 +381,7 @@ class ParetoNBD:
         >>> paper.purchase_probability([0, 1, 2], 39, 2, 30.43, 38.86).round(3)
         array([0.408, 0.219, 0.152])
         """
-        count, opening, until = lengths("n", n), lengths("start", start), lengths("horizon", horizon)
+        count, opening, until = whole("n", n), lengths("start", start), lengths("horizon", horizon)
         history = checked(frequency, recency, age)
         within = self._existing(lambda *now: process.probability(count, opening, until, *now), *history)
         gone = 1.0 - self.probability_alive(*history)
@@ -396,7 +396,7 @@ class ParetoNBD:
         >>> paper.purchase_probability_new([0, 1, 2], 39).round(3)
         array([0.594, 0.166, 0.082])
         """
-        count, opening, until = lengths("n", n), lengths("start", start), lengths("horizon", horizon)
+        count, opening, until = whole("n", n), lengths("start", start), lengths("horizon", horizon)
         return self._new(lambda *now: process.probability(count, opening, until, *now))
 
     def discounted_purchases(

@@ -48,7 +48,7 @@ def convert(length: float, unit: Unit, to: Unit) -> float:
     >>> convert(2.0, "week", "day")
     14.0
     """
-    return length * DAYS[unit] / DAYS[to]
+    return length * DAYS[checked_unit(unit)] / DAYS[checked_unit(to, "to")]
 
 
 def continuous_rate(discount_rate: float, per: Per, unit: Unit | None) -> float:

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import ArrayLike
 
-from pycrm.clv._history import Floats, read, unit_of
+from pycrm.clv._history import Floats, per_customer, read, unit_of
 from pycrm.clv._search import compress
 from pycrm.clv.units import Per, Unit, checked_unit, continuous_rate, convert
 from pycrm.errors import InvalidValueError
@@ -91,7 +91,9 @@ def lifetime_value(
     Raises
     ------
     InvalidValueError
-        If `summary` and `model` are in different units of time, and for a horizon that is not above 0.
+        If `summary` and `model` are in different units of time, for a horizon that is not above 0, and for what is no model.
+    InvalidDataError
+        For spends or margins that are no finite numbers, or not one a customer.
 
     Examples
     --------
@@ -105,8 +107,10 @@ def lifetime_value(
     often: Any = model.model if isinstance(model, Fit) else model
     much: Any = spend.model if isinstance(spend, Fit) else spend
     checked_unit(unit)
-    if not horizon > 0.0:
+    if not (isinstance(horizon, int | float | np.integer | np.floating) and horizon > 0.0):
         raise InvalidValueError("horizon", horizon, "give a number of units above 0")
+    if not hasattr(often, "expected_purchases"):
+        raise InvalidValueError("model", model, "give a purchase model of this room, or its fit")
     table = eager(summary)
     data = read(table)
     carried = unit_of(summary)
@@ -127,7 +131,7 @@ def lifetime_value(
     each = (
         much.expected_value(data.frequency, numbers(table, "mean_value"))
         if hasattr(much, "expected_value")
-        else np.asarray(much, dtype=np.float64)
+        else per_customer("spend", much, data.frequency.size)
     )
     yearly = continuous_rate(
         discount_rate, "continuous" if per == "continuous" else unit if per == "period" else per, unit
@@ -143,4 +147,4 @@ def lifetime_value(
             until = often.expected_purchases(convert(end, unit, inner), *history)
             worth += (until - before) * np.exp(-yearly * end)
             before = until
-    return np.asarray(worth[back] * each * np.asarray(margin, dtype=np.float64))
+    return np.asarray(worth[back] * each * per_customer("margin", margin, data.frequency.size))
