@@ -164,7 +164,7 @@ NOBODY_LOCALS = frozenset(
     ]
 )
 NOBODY_DOMAINS = frozenset(["none.com", "noemail.com", "nomail.com", "sinemail.com", "notengo.com"])
-_NOBODY_NAMES = frozenset(
+NOBODY_NAMES = frozenset(
     [
         "test",
         "test test",
@@ -497,7 +497,7 @@ def is_placeholder(text: str | None, kind: PlaceholderKind) -> bool:
         return (date_key(text) or text) in NOBODY_DATES
     if kind == "name":
         key = fold(text)
-        return key is not None and (key in _NOBODY_NAMES or (len(key) > 2 and len(set(key)) == 1))
+        return key is not None and (key in NOBODY_NAMES or (len(key) > 2 and len(set(key)) == 1))
     characters = [c for c in text.upper() if c.isalnum()]
     if kind == "phone":
         tail = characters[-8:] if len(characters) > 9 else characters[-6:]

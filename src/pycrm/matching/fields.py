@@ -261,8 +261,7 @@ def read_records(frame: Frame, id: str, fields: Mapping[str, str]) -> Records:
             raise InvalidValueError("fields", name, "the id tells records apart and cannot be compared; leave it out")
     table = eager(frame)
     ids = column(table, id)
-    _check_ids(ids, id)
-    order = canonical_order(ids)
+    order = _checked_order(ids, id)
     columns = tuple(_read(table, name, kind, order) for name, kind in fields.items())
     return Records(ids[order], columns, table.to_native(), order)
 
@@ -272,14 +271,17 @@ def _is_mapping(value: object) -> bool:
 
 
 def canonical_order(ids: NDArray[Any]) -> NDArray[np.int64]:
-    """Return the order of `ids` by a hash that is the same in every process, ties (none in practice) by their text."""
+    """Return an order of `ids` that does not depend on theirs, by a hash that is the same in every process."""
+    return np.argsort(_hashed(ids), kind="stable").astype(np.int64)
+
+
+def _hashed(ids: NDArray[Any]) -> NDArray[Any]:
     if ids.dtype.kind in "iu":
-        return np.argsort(ids, kind="stable").astype(np.int64)
+        return ids
     texts = ids.tolist()
     if pd.api.types.infer_dtype(texts, skipna=False) != "string":
         texts = [str(value) for value in texts]
-    hashed = pd.util.hash_array(np.array(texts, dtype=object), categorize=False)
-    return np.argsort(hashed, kind="stable").astype(np.int64)
+    return np.asarray(pd.util.hash_array(np.array(texts, dtype=object), categorize=False))
 
 
 def and_none(values: NDArray[Any]) -> NDArray[np.object_]:
@@ -289,17 +291,24 @@ def and_none(values: NDArray[Any]) -> NDArray[np.object_]:
     return made
 
 
-def _check_ids(ids: NDArray[Any], name: str) -> None:
+def _checked_order(ids: NDArray[Any], name: str) -> NDArray[np.int64]:
+    """Return the canonical order of ids that are there and unique; only equal hashes are looked at closely."""
     missing = pd.isna(ids) if ids.ndim == 1 else np.ones(len(ids), dtype=bool)
     if np.any(missing):
         raise InvalidDataError(name, int(np.argmax(missing)), None, "every record needs an id")
-    try:
-        repeated = np.asarray(pd.Series(ids, dtype=ids.dtype).duplicated())
-    except TypeError:
-        raise InvalidDataError(name, None, ids.dtype, "ids are numbers or text") from None
-    if repeated.any():
-        row = int(np.argmax(repeated))
-        raise InvalidDataError(name, row, ids[row], "ids must be unique; number the rows, or drop exact repeats first")
+    hashed = _hashed(ids)
+    order = np.argsort(hashed, kind="stable").astype(np.int64)
+    if (hashed[order[1:]] == hashed[order[:-1]]).any():
+        try:
+            repeated = np.asarray(pd.Series(ids, dtype=ids.dtype).duplicated())
+        except TypeError:
+            raise InvalidDataError(name, None, ids.dtype, "ids are numbers or text") from None
+        if repeated.any():
+            row = int(np.argmax(repeated))
+            raise InvalidDataError(
+                name, row, ids[row], "ids must be unique; number the rows, or drop exact repeats first"
+            )
+    return order
 
 
 def _read(table: Any, name: str, kind: str, order: NDArray[np.int64]) -> Column:

@@ -10,8 +10,11 @@ import math
 import re
 from collections.abc import Callable, Sequence
 
+import numpy as np
+from numpy.typing import NDArray
+
 from pycrm import normalise
-from pycrm.normalise import NOBODY_DATES, NOBODY_DOMAINS, NOBODY_LOCALS, STREET_NOISE, STREET_WORDS
+from pycrm.normalise import NOBODY_DATES, NOBODY_DOMAINS, NOBODY_LOCALS, NOBODY_NAMES, STREET_NOISE, STREET_WORDS
 
 __all__ = ["keys_of"]
 
@@ -47,6 +50,10 @@ def _date(text: str) -> str | None:
 
 
 def _name(text: str) -> str | None:
+    if text.isascii() and text.isalpha():  # one plain word: nothing to turn round or to leave out
+        low = text.lower()
+        if len(low) < 200 and len(set(low)) > 1 and low not in NOBODY_NAMES:
+            return low
     return None if normalise.is_placeholder(text, "name") else normalise.name_key(text)
 
 
@@ -130,15 +137,30 @@ def _emails(joined: str, values: Sequence[str]) -> list[str | None]:
 
 
 def _phones(joined: str, values: Sequence[str]) -> list[str | None]:
-    return [
-        digits[-9:]
-        if len(digits) > 7
-        and digits.isdecimal()
-        and len(set(digits[-8:])) > 3
-        and not ("3456" in digits or "6543" in digits or "8901" in digits or "1098" in digits)
-        else _phone(value)
-        for digits, value in zip(joined.translate(_DIALLED).split("\n"), values, strict=True)
-    ]
+    dialled = joined.translate(_DIALLED).split("\n")
+    made: list[str | None] = [digits[-9:] for digits in dialled]
+    length = np.fromiter(map(len, dialled), np.int64, len(dialled))
+    unsure = length < 8
+    for size in np.unique(length[length >= 8]).tolist():
+        rows = np.flatnonzero(length == size)
+        text = "".join([dialled[row] for row in rows.tolist()])
+        unsure[rows] = ~_are_plain_phones(np.frombuffer(text.encode(), dtype=np.uint8).reshape(len(rows), size))
+    for row in np.flatnonzero(unsure).tolist():
+        made[row] = _phone(values[row])
+    return made
+
+
+def _are_plain_phones(digits: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Which rows of characters are figures that can be told to be no placeholder at a glance: not few, and not counting."""
+    figures = ((digits >= 48) & (digits <= 57)).all(axis=1)
+    tail = np.sort(digits[:, -8:], axis=1)
+    different = 1 + (np.diff(tail, axis=1) != 0).sum(axis=1)
+    step = (digits[:, 1:] - digits[:, :-1] + np.uint8(10)) % 10
+    counting = np.zeros(len(digits), dtype=bool)
+    for by in (1, 9):
+        run = step == by
+        counting |= (run[:, :-2] & run[:, 1:-1] & run[:, 2:]).any(axis=1)
+    return np.asarray(figures & (different > 3) & ~counting)
 
 
 def _texts(joined: str, _: Sequence[str]) -> list[str | None]:
