@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -72,6 +72,7 @@ def test_the_chance_of_crossing_at_each_look_is_what_the_spending_says(spending)
         assert 1.0 - inside == pytest.approx(design.spent()[k - 1], abs=2e-6)
 
 
+@settings(max_examples=15)
 @given(
     st.lists(st.floats(0.02, 1.0), min_size=1, max_size=6, unique=True), st.sampled_from(["pocock", "obrien_fleming"])
 )

@@ -1,4 +1,4 @@
-"""What happened and why: fairness of treatment, cohorts and flows."""
+"""What happened and why: fairness of treatment, cohorts and flows; satisfaction and its drivers."""
 
 from pycrm.insight.cohorts import (
     Decomposition,
@@ -10,11 +10,20 @@ from pycrm.insight.cohorts import (
 )
 from pycrm.insight.fairness import FairnessAudit, GroupMean, GroupRates, audit_means, audit_selection
 from pycrm.insight.fraud import REVIEW, ReferralSigns, identity_groups, referral_signs, unusual_amounts
+from pycrm.insight.satisfaction import (
+    Drivers,
+    SurveyScore,
+    customer_effort,
+    customer_satisfaction,
+    drivers,
+    net_promoter_score,
+)
 from pycrm.insight.treatment import Floor, TreatmentAudit, TreatmentPolicy, apply_policy
 
 __all__ = [
     "REVIEW",
     "Decomposition",
+    "Drivers",
     "FairnessAudit",
     "Floor",
     "GroupMean",
@@ -22,14 +31,19 @@ __all__ = [
     "ReferralSigns",
     "RetentionTriangle",
     "Step",
+    "SurveyScore",
     "TreatmentAudit",
     "TreatmentPolicy",
     "apply_policy",
     "audit_means",
     "audit_selection",
+    "customer_effort",
     "customer_flow",
+    "customer_satisfaction",
     "decompose",
+    "drivers",
     "identity_groups",
+    "net_promoter_score",
     "referral_signs",
     "retention_triangle",
     "unusual_amounts",
