@@ -1,5 +1,7 @@
 """Assignment: a function of the id, at any weights, and nobody is moved; and the checks before any reading."""
 
+from datetime import UTC, datetime
+
 import numpy as np
 import pytest
 from hypothesis import example, given
@@ -208,3 +210,23 @@ def test_an_outcome_before_its_exposure_is_named():
         check_exposures(["yesterday"], ["2026-01-03"])
     with pytest.raises(InvalidDataError, match="one time per exposure"):
         check_exposures(["2026-01-01"], [])
+
+
+@pytest.mark.parametrize(
+    "call, error, message",
+    [
+        (lambda: Split(salt="s", weights=None), InvalidValueError, "a share for each arm"),
+        (lambda: Split(salt="s", weights={"a": "half", "b": 0.5}), InvalidValueError, "between 0 and 1"),
+        (lambda: Split(salt=7, weights={"a": 0.5, "b": 0.5}), InvalidValueError, "give a text"),
+        (lambda: Split(salt="s", weights={"a": 0.5, "b": 0.5}, holdout=None), InvalidValueError, "holdout"),
+        (lambda: sample_ratio({"a": "many"}, {"a": 0.5, "b": 0.5}), InvalidDataError, "whole number"),
+        (lambda: check_units([["a", "b"]], ["x"]), InvalidDataError, "one dimension"),
+        (lambda: check_exposures(None, None), InvalidDataError, "one dimension"),
+        (lambda: check_exposures([datetime(2026, 1, 1, tzinfo=UTC)], ["2026-01-01"]), InvalidDataError, "naive UTC"),
+        (lambda: difference_in_means([1e200, 2, 3, 4], [0, 0, 1, 1]), InvalidDataError, "larger unit"),
+        (lambda: difference_in_means([1, 2, 3, 4], [0, 0, 1, 1], confidence=None), InvalidValueError, "confidence"),
+    ],
+)
+def test_values_of_another_kind_are_refused_by_name(call, error, message):
+    with pytest.raises(error, match=message):
+        call()

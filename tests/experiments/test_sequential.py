@@ -88,6 +88,12 @@ def test_one_look_is_the_plain_test_and_more_looks_ask_for_more(fractions, spend
     assert bounds[0] == pytest.approx(stats.norm.isf(spent[0] / 2))
 
 
+def test_a_look_at_the_very_beginning_never_stops():
+    first, last = GroupSequential(fractions=[1e-9, 1.0]).boundaries()
+    assert first > 30
+    assert last == pytest.approx(stats.norm.isf(0.025), abs=1e-6)
+
+
 def test_the_mixture_is_the_mean_of_likelihood_ratios_over_normal_effects():
     test, estimate, variance = MixtureSPRT(tau=0.3), 0.25, 0.02
     effects = np.linspace(-3, 3, 200_001)

@@ -115,6 +115,11 @@ def test_columns_may_come_in_another_order_and_with_others():
     assert model.uplift(other).tolist() == model.uplift(X).tolist()
 
 
+def test_no_units_have_no_uplift():
+    assert TLearner.fit(X, W, Y).model.uplift(X[:0]).tolist() == []
+    assert TLearner.fit(X[["visits"]].to_numpy(), W, Y).model.uplift(np.empty((0, 1))).tolist() == []
+
+
 def test_a_text_not_seen_before_is_an_average_one():
     model = TLearner.fit(X, W, Y).model
     zones = [model.uplift({"visits": [3], "zone": [zone]})[0] for zone in ("rural", "moon", "urban")]

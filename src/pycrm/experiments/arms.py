@@ -43,6 +43,10 @@ def vector(values: ArrayLike, name: str, size: int | None = None) -> NDArray[np.
         raise InvalidDataError(
             name, row, _plain(raw[row]), "give a finite number, or leave the unit out of all columns"
         )
+    huge = np.abs(numbers) > 1e150
+    if huge.any():
+        row = int(np.argmax(huge))
+        raise InvalidDataError(name, row, _plain(raw[row]), "give it in a larger unit: its square is no number")
     return numbers
 
 
@@ -145,17 +149,25 @@ def two_arms(
 
 def check_confidence(confidence: float) -> float:
     """Return `confidence` if it is one."""
-    if not 0.0 < confidence < 1.0:
+    if not _between(confidence):
         raise InvalidValueError("confidence", confidence, "give a number between 0 and 1, such as 0.95")
     return confidence
 
 
+def _between(value: object) -> bool:
+    """Whether `value` is a number between 0 and 1."""
+    return isinstance(value, int | float) and 0.0 < value < 1.0
+
+
 def shares(weights: Mapping[Label, float], name: str) -> dict[Label, float]:
     """Return `weights` of at least two arms if they are above 0 and sum to one."""
+    found: object = weights
+    if not isinstance(found, Mapping):
+        raise InvalidValueError(name, found, "give a share for each arm, such as {'control': 0.5, 'email': 0.5}")
     if len(weights) < 2:
         raise InvalidValueError(name, dict(weights), "give at least two arms")
     for arm, weight in weights.items():
-        if not 0.0 < weight < 1.0:
+        if not _between(weight):
             raise InvalidValueError(f"{name}[{arm!r}]", weight, "give a share between 0 and 1")
     total = sum(weights.values())
     if abs(total - 1.0) > 1e-9:
@@ -225,7 +237,10 @@ def sample_ratio(
     for arm, count in counts.items():
         if arm not in planned:
             raise InvalidDataError("treatment", None, arm, f"the plan knows only {', '.join(map(repr, planned))}")
-        if not (np.isfinite(count) and count >= 0 and count == int(count)):
+        given: object = count
+        if not isinstance(given, int | float | np.number) or not (
+            np.isfinite(count) and count >= 0 and count == int(count)
+        ):
             raise InvalidDataError("treatment", None, count, f"give a whole number of units in arm {arm!r}")
     observed = {arm: int(counts.get(arm, 0)) for arm in planned}
     total = sum(observed.values())
@@ -311,6 +326,11 @@ def check_units(unit: ArrayLike, treatment: ArrayLike) -> None:
     --------
     >>> check_units(["ann", "bob", "ann"], ["email", "control", "email"])
     """
+    for name, values in (("unit", unit), ("treatment", treatment)):
+        if np.ndim(values) != 1:
+            raise InvalidDataError(
+                name, None, f"{np.ndim(values)} dimensions", "give one value per row, in one dimension"
+            )
     units, _ = factorise(np.asarray(unit))
     arms, labels = factorise(np.asarray(treatment))
     if len(units) != len(arms):
@@ -353,8 +373,13 @@ def check_exposures(exposed: ArrayLike, outcome: ArrayLike) -> None:
     """
     times = []
     for name, values in (("exposed", exposed), ("outcome", outcome)):
+        raw = np.asarray(values)
+        if raw.ndim != 1:
+            raise InvalidDataError(name, None, f"{raw.ndim} dimensions", "give one time per row, in one dimension")
+        if any(getattr(value, "tzinfo", None) is not None for value in (raw if raw.dtype.kind == "O" else ())):
+            raise InvalidDataError(name, None, "aware times", "convert them to naive UTC times first")
         try:
-            times.append(np.asarray(values, dtype="datetime64[us]"))
+            times.append(raw.astype("datetime64[us]"))
         except (TypeError, ValueError) as error:
             raise InvalidDataError(name, None, type(values).__name__, "give dates or naive UTC times") from error
     if times[0].shape != times[1].shape:

@@ -46,7 +46,7 @@ def _read_weights(weights: Mapping[Label, float]) -> dict[Label, float]:
 
 
 def _read_salt(salt: str) -> str:
-    if not salt or ":" in salt:
+    if str(salt) != salt or not salt or ":" in salt:
         raise InvalidValueError("salt", salt, "give a text without a colon that names the experiment and never changes")
     return salt
 
@@ -87,7 +87,8 @@ class Split:
     holdout_salt: str | None = None
 
     def __attrs_post_init__(self) -> None:
-        if not 0.0 <= self.holdout < 1.0:
+        share: object = self.holdout
+        if not isinstance(share, int | float) or not 0.0 <= share < 1.0:
             raise InvalidValueError("holdout", self.holdout, "give a share of at least 0 and below 1")
         if self.holdout_salt is not None:
             _read_salt(self.holdout_salt)

@@ -70,6 +70,8 @@ class Features:
             Naming column and row of a missing value, or of a text where numbers were.
         """
         table = _columns(X, len(self.names))
+        if not any(len(values) for values in table.values()):
+            return np.empty((0, sum(1 if known is None else len(known) for known in self.levels)))
         parts: list[NDArray[np.float64]] = []
         for name, known in zip(self.names, self.levels, strict=True):
             if name not in table:

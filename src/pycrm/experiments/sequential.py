@@ -311,7 +311,8 @@ class GroupSequential:
 
         x, w = np.polynomial.legendre.leggauss(_NODES)
         t = np.asarray(self.fractions)
-        spend = np.diff(self.spent(), prepend=0.0)
+        # A look so early that nothing may be spent on it has its boundary where no z ever is.
+        spend = np.maximum(np.diff(self.spent(), prepend=0.0), 1e-300)
         bounds = np.empty(len(t))
         bounds[0] = -ndtri(spend[0] / 2.0)
         at = np.zeros(1)
