@@ -251,7 +251,7 @@ def main(rounds: int) -> None:
     ]
     text = "\n\n".join([harness.table(cards), harness.table(others)])
     mine, theirs = found["fairness_ours"][0], found["fairness_fairlearn"][0]
-    if "parity" in theirs:
+    if "parity" in mine and "parity" in theirs:
         text += f"\n\nParity ratio and odds difference differ from fairlearn's by {abs(mine['parity'] - theirs['parity']):.1e} and {abs(mine['odds'] - theirs['odds']):.1e}."
     text += "".join(f"\n\n{name} failed: {error}" for name, error in failed.items())
     harness.record("Scoring and fairness", text, versions={"numpy": np.__version__})

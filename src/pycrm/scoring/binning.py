@@ -11,7 +11,7 @@ from attrs import field, frozen
 from numpy.typing import ArrayLike, NDArray
 
 from pycrm import table
-from pycrm.errors import InvalidDataError, InvalidValueError
+from pycrm.errors import InvalidDataError, InvalidValueError, NotEstimableError
 
 __all__ = ["Bins", "information_value", "make_bins"]
 
@@ -128,6 +128,10 @@ def make_bins(
     if int(bins) != bins or bins < 1:
         raise InvalidValueError("bins", bins, "give a whole number of at least 1")
     raw = table.column(frame, column)
+    if raw.dtype.kind in "Mm":
+        raise InvalidDataError(
+            column, None, str(raw.dtype), "give a number, such as the days until the day of the snapshot"
+        )
     numeric = _is_numeric(raw)
     edges: tuple[float, ...] = ()
     levels: tuple[str, ...] = ()
@@ -189,6 +193,10 @@ def information_value(
     """
     frame = table.eager(X)
     events, weights = checked_labels(y, len(frame), None)
+    if not 0 < events.sum() < len(events):
+        raise NotEstimableError(
+            "the information value", "every label is the same; give rows with the event and rows without"
+        )
     names = frame.columns if columns is None else columns
     found = {name: make_bins(frame, name, events, weights, bins=bins).information_value for name in names}
     return dict(sorted(found.items(), key=lambda item: -item[1]))

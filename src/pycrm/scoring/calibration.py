@@ -206,7 +206,10 @@ def _strength(hits: NDArray[np.float64], count: NDArray[np.float64], parent: flo
 
 
 def _probabilities(scores: Any) -> NDArray[np.float64]:
-    given = np.asarray(scores, dtype=np.float64)
+    try:
+        given = np.asarray(scores, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise InvalidDataError("scores", None, scores, "give numbers from 0 to 1") from None
     wrong = ~((given >= 0.0) & (given <= 1.0))
     if wrong.any():
         row = int(np.argmax(wrong.reshape(-1)))

@@ -105,6 +105,8 @@ def evaluate(
         raise NotEstimableError("the ranking", "every label is the same; give rows with the event and rows without")
     if not 0.0 < confidence < 1.0:
         raise InvalidValueError("confidence", confidence, "give a share above 0 and below 1")
+    if int(replicates) != replicates or replicates < 1:
+        raise InvalidValueError("replicates", replicates, "give a whole number of at least 1")
     order = np.argsort(-chance, kind="stable")
     events, chance, weight = events[order], chance[order], weight[order]
     starts = np.flatnonzero(np.r_[True, chance[1:] != chance[:-1]])

@@ -56,7 +56,10 @@ def work_queue(
         expected = expected - table.numbers(frame, cost, minimum=0.0)
     if capacity is not None and (int(capacity) != capacity or capacity < 0):
         raise InvalidValueError("capacity", capacity, "give a whole number of at least 0")
-    by_id = np.argsort(ids, kind="stable")
+    try:
+        by_id = np.argsort(ids, kind="stable")
+    except TypeError:
+        raise InvalidDataError(lead, None, "values of several types", "make them all text or all numbers") from None
     order = by_id[np.argsort(-expected[by_id], kind="stable")]
     order = order[expected[order] > 0][:capacity]
     return table.build(

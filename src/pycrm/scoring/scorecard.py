@@ -161,7 +161,11 @@ class Scorecard:
             raise InvalidDataError("X", None, "no columns", "give at least one column")
         events, weight = checked_labels(y, len(frame), weights)
         _both_classes(events, weight)
-        for name, number, minimum in (("smoothing", smoothing, 0.0), ("ridge", ridge, 0.0)):
+        for name, number, minimum in (
+            ("smoothing", smoothing, 0.0),
+            ("ridge", ridge, 0.0),
+            ("min_share", min_share, 0.0),
+        ):
             if not number >= minimum:
                 raise InvalidValueError(name, number, f"give a number of at least {minimum:g}")
         shift = 0.0 if offset is None else table.numbers({"offset": np.asarray(offset).reshape(-1)}, "offset")

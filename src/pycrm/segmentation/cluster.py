@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import attrs
 import numpy as np
@@ -197,6 +198,11 @@ def fit_clusters(
     >>> fit_clusters(rows, 2, columns=["spent"], rng=np.random.default_rng(0)).predict(rows).tolist()
     [1, 1, 1, 0, 0]
     """
+    chance: Any = rng
+    if not isinstance(chance, np.random.Generator):
+        raise InvalidValueError("rng", rng, "give a generator, such as numpy.random.default_rng(0)")
+    if isinstance(columns, str):
+        raise InvalidValueError("columns", columns, f"give a list of columns, [{columns!r}]")
     table_ = table.eager(frame)
     names, kinds, logs = tuple(columns), tuple(categories), frozenset(log)
     _check(names, kinds, logs, key)
@@ -317,6 +323,10 @@ def silhouette(points: ArrayLike, labels: ArrayLike) -> float:
     """
     given = np.asarray(points, dtype=np.float64)
     names, code = np.unique(np.asarray(labels), return_inverse=True)
+    if given.ndim != 2 or len(given) != len(code):
+        raise InvalidDataError(
+            "points", None, given.shape, f"give one row of numbers for each of the {len(code)} labels"
+        )
     if len(names) < 2:
         raise NotEstimableError("the silhouette", "all rows are in one cluster")
     counts = np.bincount(code)

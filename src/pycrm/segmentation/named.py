@@ -37,9 +37,10 @@ class RfmSegment:
         if not str(self.name).strip():
             raise InvalidValueError("name", self.name, "give the segment a name")
         for axis in ("r", "f", "m"):
-            low, high = getattr(self, axis)
-            if not 1 <= low <= high:
-                raise InvalidValueError(axis, (low, high), "give two scores of at least 1, the lower first")
+            ends: Any = getattr(self, axis)
+            whole = isinstance(ends, tuple) and len(ends) == 2 and all(isinstance(end, int) for end in ends)
+            if not whole or not 1 <= ends[0] <= ends[1]:
+                raise InvalidValueError(axis, ends, "give a tuple of two whole scores of at least 1, the lower first")
 
     def covers(self, r: int, f: int, m: int) -> bool:
         """Whether the cell belongs to this box."""
@@ -105,6 +106,9 @@ def _cube(segments: tuple[RfmSegment, ...], bins: int) -> tuple[NDArray[np.int64
     """Return the index of the box of each cell, and the names the indices stand for."""
     cells = np.full((bins, bins, bins), -1)
     for index, segment in enumerate(segments):
+        given: Any = segment
+        if not isinstance(given, RfmSegment):
+            raise InvalidValueError("segments", segment, "give RfmSegment values")
         if max(segment.r[1], segment.f[1], segment.m[1]) > bins:
             raise InvalidValueError("segments", segment, f"scores end at {bins}; shrink the box, or say bins=")
         for r, f, m in itertools.product(*(range(low, high + 1) for low, high in (segment.r, segment.f, segment.m))):

@@ -29,8 +29,11 @@ DAY, UNITS, ORDER = "day_", "units_", "order_"
 Counts: TypeAlias = tuple[NDArray[Any], NDArray[np.int64]]
 
 
-def _ascending(value: object) -> tuple[float, ...]:
-    return tuple(float(edge) for edge in value)  # type: ignore[attr-defined]  # a converter sees what the caller gave
+def _ascending(value: Any) -> tuple[float, ...]:
+    try:
+        return tuple(float(edge) for edge in value)
+    except (TypeError, ValueError):
+        raise InvalidValueError("edges", value, "give numbers in ascending order, such as (30, 90, 180)") from None
 
 
 def _checked_edges(_: object, attribute: Any, value: tuple[float, ...]) -> None:
@@ -164,6 +167,9 @@ def rfm_scores(
     2      cia       58          1      99.0  2  1  3
     """
     share = _weights(weights)
+    given: Any = edges
+    if given is not None and not isinstance(given, RfmEdges):
+        raise InvalidValueError("edges", edges, "give RfmEdges(recency=..., frequency=..., monetary=...)")
     lazy = table.lazy(orders)
     if lazy is not None:
         facts_there = _lazy_customers(lazy, as_of=as_of, customer=customer, time=time, amount=amount, order=order)
@@ -229,7 +235,10 @@ def quantile_edges(values: NDArray[np.float64], bins: int) -> tuple[float, ...]:
 def _weights(weights: tuple[float, float, float] | None) -> NDArray[np.float64] | None:
     if weights is None:
         return None
-    given = np.asarray(weights, dtype=np.float64)
+    try:
+        given = np.asarray(weights, dtype=np.float64)
+    except (TypeError, ValueError):
+        given = np.empty(0)
     if given.shape != (3,) or not np.isfinite(given).all() or (given < 0).any() or given.sum() <= 0:
         raise InvalidValueError("weights", weights, "give three numbers of at least 0, not all 0: for r, f and m")
     share: NDArray[np.float64] = given / given.sum()

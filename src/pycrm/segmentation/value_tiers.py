@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from attrs import field, frozen, validators
+from attrs import field, frozen
 from numpy.typing import NDArray
 
 from pycrm import table
@@ -18,7 +18,8 @@ TIERS = ("most valuable", "most growable", "migrator", "low maintenance", "below
 
 
 def _share(_: object, attribute: Any, value: float) -> None:
-    if not 0.0 <= value <= 1.0:
+    given: Any = value
+    if not isinstance(given, int | float) or not 0.0 <= value <= 1.0:
         raise InvalidValueError(attribute.name, value, "give a share from 0 to 1")
 
 
@@ -41,9 +42,9 @@ class TierRules:
     0.1
     """
 
-    valuable: float = field(default=0.2, validator=[validators.instance_of((int, float)), _share])
-    growable: float = field(default=0.2, validator=[validators.instance_of((int, float)), _share])
-    migrating: float = field(default=0.1, validator=[validators.instance_of((int, float)), _share])
+    valuable: float = field(default=0.2, validator=_share)
+    growable: float = field(default=0.2, validator=_share)
+    migrating: float = field(default=0.1, validator=_share)
 
 
 def value_tiers(
