@@ -1,0 +1,200 @@
+"""Stages of many customers at once: the events as columns, the same steps as `pycrm.model.journey.derive` one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from attrs import frozen
+from numpy.typing import ArrayLike, NDArray
+
+from pycrm.errors import InvalidDataError
+from pycrm.model.journey import EventKind, LifecyclePolicy, walk
+from pycrm.model.lifecycle import Stage
+
+__all__ = ["StageSteps", "derive_stages"]
+
+_KINDS = {str(kind): kind for kind in EventKind}
+_RANKS = {kind: rank for rank, kind in enumerate(EventKind)}
+_STAGES = {str(stage): stage for stage in Stage}
+_VALUED = frozenset({EventKind.SCORED, EventKind.CSAT, EventKind.NPS})
+
+
+@frozen(kw_only=True, eq=False)
+class StageSteps:
+    """The steps of all customers as columns, customer by customer, each in his order.
+
+    Parameters
+    ----------
+    customer : ndarray
+        Whose.
+    from_stage, to_stage : ndarray of str
+        The step; the first one comes from "".
+    occurred_at : ndarray of datetime64[us]
+        When, in UTC.
+    reason : ndarray of str
+        Why.
+    event : ndarray of int
+        The row of the event it rests on.
+    """
+
+    customer: NDArray[Any]
+    from_stage: NDArray[np.str_]
+    to_stage: NDArray[np.str_]
+    occurred_at: NDArray[np.datetime64]
+    reason: NDArray[np.str_]
+    event: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.customer)
+
+    def transitions(self) -> Mapping[tuple[str, str], int]:
+        """Return how often each step was made: the transition matrix, by its cells."""
+        pairs = np.char.add(np.char.add(self.from_stage, ">"), self.to_stage)
+        cells, counts = np.unique(pairs, return_counts=True)
+        split = (str(cell).split(">") for cell in cells)
+        return {(before, after): int(count) for (before, after), count in zip(split, counts, strict=True)}
+
+    def funnel(self) -> Mapping[str, int]:
+        """Return how many customers ever reached each stage."""
+        reached = {}
+        for stage in Stage:
+            reached[str(stage)] = len(np.unique(self.customer[self.to_stage == str(stage)]))
+        return reached
+
+    def present(self) -> tuple[NDArray[Any], NDArray[np.str_]]:
+        """Return each customer with the stage he is in."""
+        if not len(self):
+            return self.customer, self.to_stage
+        last = np.flatnonzero(np.append(self.customer[1:] != self.customer[:-1], True))
+        return self.customer[last], self.to_stage[last]
+
+    def days_in_stage(self, as_of: Any) -> NDArray[np.float64]:
+        """Return how many days each step's stage lasted, up to `as_of` where it still does."""
+        end = np.append(self.occurred_at[1:], np.datetime64(as_of, "us")) if len(self) else self.occurred_at
+        if len(self):
+            last = np.append(self.customer[1:] != self.customer[:-1], True)
+            end = np.where(last, np.datetime64(as_of, "us"), end)
+        return np.asarray((end - self.occurred_at) / np.timedelta64(1, "D"), dtype=float)
+
+
+def _known(name: str, values: NDArray[Any], allowed: Mapping[str, Any]) -> list[Any]:
+    uniques, code = np.unique(values.astype(str), return_inverse=True)
+    table = []
+    for number, value in enumerate(uniques):
+        if str(value) not in allowed:
+            row = int(np.flatnonzero(code == number)[0])
+            raise InvalidDataError(name, row, str(value), f"use one of {', '.join(key for key in allowed if key)}")
+        table.append(allowed[str(value)])
+    return [table[number] for number in code.reshape(-1).tolist()]
+
+
+def derive_stages(
+    customer: ArrayLike,
+    kind: ArrayLike,
+    at: ArrayLike,
+    *,
+    as_of: Any,
+    policy: LifecyclePolicy | None = None,
+    value: ArrayLike | None = None,
+    to: ArrayLike | None = None,
+    id: ArrayLike | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> StageSteps:
+    """Derive the stages of all customers from their events.
+
+    Parameters
+    ----------
+    customer : array_like
+        Whose event, one row each, in any order.
+    kind : array_like of str
+        What happened: the values of `EventKind`.
+    at : array_like of datetime64
+        When, in UTC.
+    as_of : datetime64 or text
+        Up to when, in UTC.
+    policy : LifecyclePolicy, optional
+        The thresholds; the default policy unless given.
+    value : array_like of float, optional
+        Scores of ``scored``, ``csat`` and ``nps``; NaN elsewhere.
+    to : array_like of str, optional
+        Stages of ``forced``; "" elsewhere.
+    id : array_like, optional
+        Of the evidence: breaks ties of one instant and kind, and the same id of a customer twice counts once. The row unless
+        given.
+    progress : callable, optional
+        Called with the number of customers done, now and then.
+
+    Raises
+    ------
+    InvalidDataError
+        Naming column, row and value: an unknown kind or stage, a missing time, score or stage, columns of unequal length.
+
+    Examples
+    --------
+    >>> steps = derive_stages(
+    ...     ["ana", "ana", "bea"],
+    ...     ["identified", "engaged", "touch"],
+    ...     ["2026-01-01", "2026-01-02", "2026-01-05"],
+    ...     as_of="2026-02-01",
+    ... )
+    >>> [column.tolist() for column in steps.present()]
+    [['ana', 'bea'], ['retention', 'awareness']]
+    """
+    policy = LifecyclePolicy() if policy is None else policy
+    who = np.asarray(customer)
+    rows = len(who)
+    columns = {"kind": kind, "at": at, "value": value, "to": to, "id": id}
+    given = {name: np.asarray(column) for name, column in columns.items() if column is not None}
+    for name, column in given.items():
+        if len(column) != rows:
+            raise InvalidDataError(name, None, len(column), f"give {rows} values, one per event")
+    times = given["at"].astype("datetime64[us]")
+    missing = np.flatnonzero(np.isnat(times))
+    if missing.size:
+        raise InvalidDataError("at", int(missing[0]), None, "give the time of the event")
+    kinds = _known("kind", given["kind"], _KINDS)
+    scores: list[float | None] = [None] * rows
+    if "value" in given:
+        scores = [None if each != each else each for each in given["value"].astype(float).tolist()]  # noqa: PLR0124  # NaN
+    stages = _known("to", given["to"], {**_STAGES, "": None}) if "to" in given else [None] * rows
+    for row, each in enumerate(kinds):
+        if each in _VALUED and scores[row] is None:
+            raise InvalidDataError("value", row, None, f"{each} needs its score")
+        if each is EventKind.FORCED and stages[row] is None:
+            raise InvalidDataError("to", row, None, "a forced step needs its stage")
+
+    members, code = np.unique(who, return_inverse=True)
+    code = code.reshape(-1)
+    ranks = np.fromiter((_RANKS[each] for each in kinds), np.int64, rows)
+    ties = given.get("id", np.arange(rows))
+    end = np.datetime64(as_of, "us")
+    order = np.lexsort((ties, ranks, times, code))
+    order = order[times[order] <= end]
+    if "id" in given and len(order):
+        _, tie = np.unique(ties, return_inverse=True)
+        evidence = code[order] * (int(tie.max()) + 1) + tie.reshape(-1)[order]
+        _, first = np.unique(evidence, return_index=True)
+        order = order[np.sort(first)]
+    micros = times.astype(np.int64).tolist()
+    listed = order.tolist()
+    starts = np.searchsorted(code[order], np.arange(len(members) + 1)).tolist()
+    until = int(end.astype(np.int64))
+    owner: list[int] = []
+    found: list[tuple[Stage | None, Stage, int, str, int]] = []
+    for number in range(len(members)):
+        mine = listed[starts[number] : starts[number + 1]]
+        steps = walk([(micros[row], kinds[row], scores[row], stages[row]) for row in mine], policy, until)
+        owner.extend([number] * len(steps))
+        found.extend((before, after, when, why, mine[index]) for before, after, when, why, index in steps)
+        if progress is not None and number % 10_000 == 0:
+            progress(number)
+    return StageSteps(
+        customer=members[np.asarray(owner, dtype=np.int64)],
+        from_stage=np.asarray([before or "" for before, *_ in found], dtype=np.str_),
+        to_stage=np.asarray([str(after) for _, after, *_ in found], dtype=np.str_),
+        occurred_at=np.asarray([when for _, _, when, *_ in found], dtype=np.int64).astype("datetime64[us]"),
+        reason=np.asarray([why for *_, why, _ in found], dtype=np.str_),
+        event=np.asarray([row for *_, row in found], dtype=np.int64),
+    )
