@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,15 +10,14 @@ from attrs import frozen
 from numpy.typing import ArrayLike, NDArray
 
 from pycrm.errors import InvalidDataError
-from pycrm.model.journey import EventKind, LifecyclePolicy, walk
+from pycrm.model.journey import RANKS, EventKind, LifecyclePolicy, walk
 from pycrm.model.lifecycle import Stage
 
 __all__ = ["StageSteps", "derive_stages"]
 
-_KINDS = {str(kind): kind for kind in EventKind}
-_RANKS = {kind: rank for rank, kind in enumerate(EventKind)}
-_STAGES = {str(stage): stage for stage in Stage}
-_VALUED = frozenset({EventKind.SCORED, EventKind.CSAT, EventKind.NPS})
+_KINDS = {str(kind): rank for kind, rank in RANKS.items()}
+_STAGES: Mapping[str, Stage] = {str(stage): stage for stage in Stage}
+_VALUED = [RANKS[kind] for kind in (EventKind.SCORED, EventKind.CSAT, EventKind.NPS)]
 
 
 @frozen(kw_only=True, eq=False)
@@ -79,15 +78,22 @@ class StageSteps:
         return np.asarray((end - self.occurred_at) / np.timedelta64(1, "D"), dtype=float)
 
 
-def _known(name: str, values: NDArray[Any], allowed: Mapping[str, Any]) -> list[Any]:
+def _coded(name: str, values: NDArray[Any], allowed: Sequence[str]) -> NDArray[np.int64]:
+    """Return the place of each value among those that are allowed."""
     uniques, code = np.unique(values.astype(str), return_inverse=True)
-    table = []
+    places = {value: place for place, value in enumerate(allowed)}
+    code = code.reshape(-1)
     for number, value in enumerate(uniques):
-        if str(value) not in allowed:
+        if str(value) not in places:
             row = int(np.flatnonzero(code == number)[0])
             raise InvalidDataError(name, row, str(value), f"use one of {', '.join(key for key in allowed if key)}")
-        table.append(allowed[str(value)])
-    return [table[number] for number in code.reshape(-1).tolist()]
+    table = np.asarray([places[str(value)] for value in uniques], dtype=np.int64)
+    return table[code] if len(code) else np.empty(0, np.int64)
+
+
+def _first(name: str, wrong: NDArray[np.bool_], fix: str) -> None:
+    if wrong.any():
+        raise InvalidDataError(name, int(np.flatnonzero(wrong)[0]), None, fix)
 
 
 def derive_stages(
@@ -151,23 +157,16 @@ def derive_stages(
         if len(column) != rows:
             raise InvalidDataError(name, None, len(column), f"give {rows} values, one per event")
     times = given["at"].astype("datetime64[us]")
-    missing = np.flatnonzero(np.isnat(times))
-    if missing.size:
-        raise InvalidDataError("at", int(missing[0]), None, "give the time of the event")
-    kinds = _known("kind", given["kind"], _KINDS)
-    scores: list[float | None] = [None] * rows
-    if "value" in given:
-        scores = [None if each != each else each for each in given["value"].astype(float).tolist()]  # noqa: PLR0124  # NaN
-    stages = _known("to", given["to"], {**_STAGES, "": None}) if "to" in given else [None] * rows
-    for row, each in enumerate(kinds):
-        if each in _VALUED and scores[row] is None:
-            raise InvalidDataError("value", row, None, f"{each} needs its score")
-        if each is EventKind.FORCED and stages[row] is None:
-            raise InvalidDataError("to", row, None, "a forced step needs its stage")
+    _first("at", np.isnat(times), "give the time of the event")
+    ranks = _coded("kind", given["kind"], list(_KINDS))
+    scores = given["value"].astype(float) if "value" in given else np.full(rows, np.nan)
+    _first("value", np.isin(ranks, _VALUED) & np.isnan(scores), "a score is missing; a rating has one")
+    leads: list[Stage | None] = [None, *_STAGES.values()]
+    to_code = _coded("to", given["to"], ["", *_STAGES]) if "to" in given else np.zeros(rows, np.int64)
+    _first("to", (ranks == RANKS[EventKind.FORCED]) & (to_code == 0), "a forced step needs its stage")
 
     members, code = np.unique(who, return_inverse=True)
     code = code.reshape(-1)
-    ranks = np.fromiter((_RANKS[each] for each in kinds), np.int64, rows)
     ties = given.get("id", np.arange(rows))
     end = np.datetime64(as_of, "us")
     order = np.lexsort((ties, ranks, times, code))
@@ -177,24 +176,26 @@ def derive_stages(
         evidence = code[order] * (int(tie.max()) + 1) + tie.reshape(-1)[order]
         _, first = np.unique(evidence, return_index=True)
         order = order[np.sort(first)]
-    micros = times.astype(np.int64).tolist()
     listed = order.tolist()
+    kinds, micros = ranks[order].tolist(), times[order].astype(np.int64).tolist()
+    values = [None if number != number else number for number in scores[order].tolist()]  # noqa: PLR0124  # NaN differs from itself
+    events = list(zip(micros, kinds, values, [leads[place] for place in to_code[order].tolist()], strict=True))
     starts = np.searchsorted(code[order], np.arange(len(members) + 1)).tolist()
     until = int(end.astype(np.int64))
     owner: list[int] = []
     found: list[tuple[Stage | None, Stage, int, str, int]] = []
     for number in range(len(members)):
-        mine = listed[starts[number] : starts[number + 1]]
-        steps = walk([(micros[row], kinds[row], scores[row], stages[row]) for row in mine], policy, until)
+        begin = starts[number]
+        steps = walk(events[begin : starts[number + 1]], policy, until)
         owner.extend([number] * len(steps))
-        found.extend((before, after, when, why, mine[index]) for before, after, when, why, index in steps)
+        found.extend((before, after, when, why, listed[begin + index]) for before, after, when, why, index in steps)
         if progress is not None and number % 10_000 == 0:
             progress(number)
     return StageSteps(
         customer=members[np.asarray(owner, dtype=np.int64)],
-        from_stage=np.asarray([before or "" for before, *_ in found], dtype=np.str_),
-        to_stage=np.asarray([str(after) for _, after, *_ in found], dtype=np.str_),
-        occurred_at=np.asarray([when for _, _, when, *_ in found], dtype=np.int64).astype("datetime64[us]"),
-        reason=np.asarray([why for *_, why, _ in found], dtype=np.str_),
-        event=np.asarray([row for *_, row in found], dtype=np.int64),
+        from_stage=np.asarray(["" if step[0] is None else str.__str__(step[0]) for step in found], dtype=np.str_),
+        to_stage=np.asarray([str.__str__(step[1]) for step in found], dtype=np.str_),
+        occurred_at=np.asarray([step[2] for step in found], dtype=np.int64).astype("datetime64[us]"),
+        reason=np.asarray([step[3] for step in found], dtype=np.str_),
+        event=np.asarray([step[4] for step in found], dtype=np.int64),
     )

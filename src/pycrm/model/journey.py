@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from itertools import pairwise
 from statistics import median
-from types import MappingProxyType
+from types import MappingProxyType, SimpleNamespace
 from typing import Any, TypeAlias
 from uuid import UUID, uuid5
 
@@ -28,6 +28,7 @@ from pycrm.model.time import in_utc, is_instant
 
 __all__ = [
     "HUBSPOT_LABELS",
+    "RANKS",
     "SALESFORCE_LABELS",
     "ActivityStatus",
     "EventKind",
@@ -69,15 +70,21 @@ class EventKind(StrEnum):
     ERASED = "erased"
 
 
-_RANK = MappingProxyType({kind: rank for rank, kind in enumerate(EventKind)})
+RANKS: Mapping[EventKind, int] = MappingProxyType({kind: rank for rank, kind in enumerate(EventKind)})
+"""The place of each kind among the members: its rank, and how `walk` writes it."""
 _K = EventKind
-_INBOUND = frozenset(
-    {_K.TOUCH, _K.IDENTIFIED, _K.CLICK, _K.ENGAGED, _K.CSAT, _K.NPS, _K.CASE_OPENED, _K.REFERRAL_QUALIFIED}
+# The walk takes a million events at a time: it compares small whole numbers, not enums, whose hash is a call of its own.
+_R = SimpleNamespace(**{kind.name: rank for kind, rank in RANKS.items()})
+_INBOUND_KINDS = {_K.TOUCH, _K.IDENTIFIED, _K.CLICK, _K.ENGAGED, _K.CSAT, _K.NPS, _K.CASE_OPENED, _K.REFERRAL_QUALIFIED}
+_INBOUND = tuple(kind in _INBOUND_KINDS for kind in EventKind)
+_BUYS = tuple(kind in {_K.PURCHASE, _K.CONTRACT_STARTED} for kind in EventKind)
+_SIGNS = tuple(kind in {*_INBOUND_KINDS, _K.PURCHASE, _K.CONTRACT_STARTED, _K.FORCED} for kind in EventKind)
+_WEIGHED = tuple(
+    kind in {_K.CASE_OPENED, _K.CASE_CLOSED, _K.CSAT, _K.NPS, _K.REFERRAL_QUALIFIED, _K.CONTENT_REWARDED}
+    for kind in EventKind
 )
-_BUYS = frozenset({_K.PURCHASE, _K.CONTRACT_STARTED})
 _PATH = (Stage.AWARENESS, Stage.ACQUISITION, Stage.RETENTION, Stage.FULFILMENT)
-_EARLY = frozenset({Stage.AWARENESS, Stage.ACQUISITION, Stage.RETENTION})
-_BUYERS = frozenset({Stage.FULFILMENT, Stage.LOYALTY})
+_EARLY = (Stage.AWARENESS, Stage.ACQUISITION, Stage.RETENTION)
 
 
 @frozen(kw_only=True)
@@ -189,7 +196,8 @@ class LifecyclePolicy:
 
 Step: TypeAlias = tuple["Stage | None", Stage, int, str, int]
 """From, to, when (microseconds since 1970), why, and the index of the event it rests on."""
-Row: TypeAlias = tuple[int, EventKind, "float | None", "Stage | None"]
+Row: TypeAlias = tuple[int, int, "float | None", "Stage | None"]
+"""When, the rank of the kind, the score, and where a forced step leads."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -199,13 +207,14 @@ class _Walk:
     """What is remembered of a customer on the way through his events."""
 
     __slots__ = (
-        "bought", "clicks", "contract", "dwell", "entered", "index", "lost_loyalty", "open_cases", "orders", "policy", "praised",
-        "sign", "sign_index", "stage", "steps", "unanswered",
+        "bought", "clicks", "contract", "dwell", "entered", "floor", "index", "lost_loyalty", "open_cases", "orders", "policy",
+        "praised", "sign", "sign_index", "stage", "steps", "unanswered",
     )  # fmt: skip
 
     def __init__(self, policy: LifecyclePolicy) -> None:
         self.policy = policy
         self.dwell = policy.min_dwell // _MICROSECOND
+        self.floor = policy.silence_floor // _MICROSECOND
         self.stage: Stage | None = None
         self.steps: list[Step] = []
         self.entered = self.index = self.orders = self.open_cases = 0
@@ -214,8 +223,7 @@ class _Walk:
         self.unanswered: list[int] = []
         self.praised = self.contract = False
         self.lost_loyalty: int | None = None
-        self.sign: int | None = None
-        self.sign_index = 0
+        self.sign = self.sign_index = 0
 
     def go(self, to: Stage, at: int, reason: str) -> None:
         self.steps.append((self.stage, to, at, reason, self.index))
@@ -231,113 +239,125 @@ class _Walk:
 
     def fall_silent(self, until: int) -> None:
         """Let a buyer without contract go whose silence grew too long, at the instant it did."""
-        if self.stage not in _BUYERS or self.contract or self.sign is None:
+        is_buyer = self.stage is Stage.FULFILMENT or self.stage is Stage.LOYALTY
+        if not is_buyer or self.contract or until - self.sign <= self.floor:
             return
-        policy = self.policy
-        limit = policy.silence_floor // _MICROSECOND
+        limit = self.floor
         if len(self.bought) > 1:
             gaps = [after - before for before, after in pairwise(self.bought)]
-            limit = max(limit, int(policy.silence_factor * median(gaps)))
+            limit = max(limit, int(self.policy.silence_factor * median(gaps)))
         if until - self.sign > limit:
             self.index = self.sign_index
             self.go(Stage.CHURNED, self.sign + limit + 1, "inactive")
 
     def loyal(self, at: int) -> None:
-        enough = self.orders >= self.policy.loyal_orders and self.praised and self.open_cases == 0
-        rested = self.lost_loyalty is None or at - self.lost_loyalty >= self.dwell
-        if self.stage is Stage.FULFILMENT and enough and rested:
+        enough = self.orders >= self.policy.loyal_orders and self.open_cases == 0
+        if enough and (self.lost_loyalty is None or at - self.lost_loyalty >= self.dwell):
             self.go(Stage.LOYALTY, at, "loyal")
 
     def within(self, times: list[int], at: int, window: timedelta) -> int:
         times.append(at)
         return len(times) - bisect_right(times, at - window // _MICROSECOND - 1)
 
-    def came_back(self, at: int, kind: EventKind) -> None:
-        stage = self.stage
+    def came_back(self, at: int, kind: int) -> None:
+        stage, policy = self.stage, self.policy
         if stage is None:
             self.go(Stage.AWARENESS, at, "first_touch")
         elif stage is Stage.DISQUALIFIED and at > self.entered:
             self.go(Stage.ACQUISITION, at, "recycled")
         elif stage is Stage.CHURNED and at > self.entered:
             self.go(Stage.RETENTION, at, "re_engaged")
-        if kind is _K.IDENTIFIED and self.stage is Stage.AWARENESS:
+        if kind == _R.IDENTIFIED and self.stage is Stage.AWARENESS:
             self.go(Stage.ACQUISITION, at, "identified")
+        clicked = kind == _R.CLICK and self.within(self.clicks, at, policy.click_window) >= policy.clicks
+        if (clicked or kind == _R.ENGAGED) and self.stage is Stage.ACQUISITION and at > self.entered:
+            self.go(Stage.RETENTION, at, "engaged")
 
-    def rated(self, at: int, value: float, enter: float, leave: float) -> None:
-        if value >= enter:
+    def bought_at(self, at: int, kind: int) -> None:
+        stage = self.stage
+        self.orders += 1
+        self.bought.append(at)
+        self.contract = self.contract or kind == _R.CONTRACT_STARTED
+        if stage is Stage.CHURNED or (stage is Stage.RETENTION and len(self.bought) > 1):
+            self.go(Stage.FULFILMENT, at, "won_back")
+        elif stage is Stage.RETENTION:
+            self.go(Stage.FULFILMENT, at, "first_purchase")
+        elif stage is Stage.DISQUALIFIED:
+            self.go(Stage.ACQUISITION, at, "recycled")
+            self.buy_path(at, "direct_purchase")
+        elif stage is not Stage.FULFILMENT and stage is not Stage.LOYALTY:
+            self.buy_path(at, "direct_purchase")
+
+    def weigh(self, at: int, kind: int, value: float | None) -> None:
+        """Take what speaks for loyalty, or against it."""
+        policy = self.policy
+        if kind == _R.CASE_OPENED:
+            self.open_cases += 1
+        elif kind == _R.CASE_CLOSED:
+            self.open_cases = max(self.open_cases - 1, 0)
+        elif value is None:
             self.praised = True
-        elif value <= leave:
-            self.praised = False
-            if self.stage is Stage.LOYALTY and at - self.entered >= self.dwell:
-                self.go(Stage.FULFILMENT, at, "expectation_broken")
+        else:
+            csat = kind == _R.CSAT
+            if value >= (policy.csat_enter if csat else policy.nps_enter):
+                self.praised = True
+            elif value <= (policy.csat_leave if csat else policy.nps_leave):
+                self.praised = False
+                if self.stage is Stage.LOYALTY and at - self.entered >= self.dwell:
+                    self.go(Stage.FULFILMENT, at, "expectation_broken")
 
-    def take(self, index: int, at: int, kind: EventKind, value: float | None, to: Stage | None) -> None:
-        if self.stage is Stage.ERASED:
-            return
-        self.fall_silent(at)
-        self.index = index
+    def turn(self, at: int, kind: int, value: float | None, to: Stage | None) -> None:
+        """Take what is neither a purchase nor a sign from the customer."""
         stage, policy = self.stage, self.policy
-        if kind in _BUYS:
-            self.orders += 1
-            self.bought.append(at)
-            self.contract = self.contract or kind is _K.CONTRACT_STARTED
-            if stage is Stage.CHURNED or (stage is Stage.RETENTION and len(self.bought) > 1):
-                self.go(Stage.FULFILMENT, at, "won_back")
-            elif stage is Stage.RETENTION:
-                self.go(Stage.FULFILMENT, at, "first_purchase")
-            elif stage is Stage.DISQUALIFIED:
-                self.go(Stage.ACQUISITION, at, "recycled")
-                self.buy_path(at, "direct_purchase")
-            elif stage not in _BUYERS:
-                self.buy_path(at, "direct_purchase")
-        elif kind is _K.PURCHASE_REVERSED:
+        if kind == _R.UNANSWERED:
+            if self.within(self.unanswered, at, policy.unanswered_window) >= policy.unanswered and stage in _EARLY:
+                self.go(Stage.DISQUALIFIED, at, "never_responded")
+        elif kind == _R.PURCHASE_REVERSED:
             self.orders = max(self.orders - 1, 0)
             if self.orders == 0 and self.stage is Stage.LOYALTY:
                 self.go(Stage.FULFILMENT, at, "order_reversed")
             if self.orders == 0 and self.stage is Stage.FULFILMENT:
                 self.go(Stage.RETENTION, at, "order_reversed")
-        elif kind in _INBOUND:
-            self.came_back(at, kind)
-            clicked = kind is _K.CLICK and self.within(self.clicks, at, policy.click_window) >= policy.clicks
-            if (kind is _K.ENGAGED or clicked) and self.stage is Stage.ACQUISITION and at > self.entered:
+        elif kind == _R.SCORED:
+            if stage is Stage.ACQUISITION and value is not None and value >= policy.quality_score:
                 self.go(Stage.RETENTION, at, "engaged")
-        elif kind is _K.SCORED and stage is Stage.ACQUISITION and value is not None and value >= policy.quality_score:
-            self.go(Stage.RETENTION, at, "engaged")
-        elif kind in {_K.SLA_MISSED, _K.TIER_LOST} and stage is Stage.LOYALTY:
-            self.praised = False
-            self.go(Stage.FULFILMENT, at, "expectation_broken")
-        elif kind is _K.CANCELLED or kind is _K.GOODBYE:
+        elif kind in {_R.SLA_MISSED, _R.TIER_LOST}:
+            if stage is Stage.LOYALTY:
+                self.praised = False
+                self.go(Stage.FULFILMENT, at, "expectation_broken")
+        elif kind in {_R.CANCELLED, _R.GOODBYE}:
             self.contract = False
-            if stage in _BUYERS:
+            if stage is Stage.FULFILMENT or stage is Stage.LOYALTY:
                 self.go(Stage.CHURNED, at, "cancelled")
-            elif stage in _EARLY and kind is _K.GOODBYE:
+            elif stage in _EARLY and kind == _R.GOODBYE:
                 self.go(Stage.DISQUALIFIED, at, "refused")
-        elif kind is _K.UNANSWERED:
-            if self.within(self.unanswered, at, policy.unanswered_window) >= policy.unanswered and stage in _EARLY:
-                self.go(Stage.DISQUALIFIED, at, "never_responded")
-        elif kind in {_K.INVALID, _K.REFUSED} and stage in _EARLY:
-            self.go(Stage.DISQUALIFIED, at, str(kind))
-        elif kind is _K.FORCED and to is not None and to is not stage:
-            self.go(to, at, "forced")
-        elif kind is _K.ERASED and stage is not None:
+        elif kind in {_R.INVALID, _R.REFUSED}:
+            if stage in _EARLY:
+                self.go(Stage.DISQUALIFIED, at, "invalid" if kind == _R.INVALID else "refused")
+        elif kind == _R.FORCED:
+            if to is not None and to is not stage:
+                self.go(to, at, "forced")
+        elif kind == _R.ERASED and stage is not None:
             self.go(Stage.ERASED, at, "erased")
-        self.remember(at, kind, value)
 
-    def remember(self, at: int, kind: EventKind, value: float | None) -> None:
-        if kind in _INBOUND or kind in _BUYS or kind is _K.FORCED:
-            self.sign, self.sign_index = at, self.index
-            self.unanswered.clear()
-        if kind is _K.CASE_OPENED:
-            self.open_cases += 1
-        elif kind is _K.CASE_CLOSED:
-            self.open_cases = max(self.open_cases - 1, 0)
-        elif kind is _K.CSAT and value is not None:
-            self.rated(at, value, self.policy.csat_enter, self.policy.csat_leave)
-        elif kind is _K.NPS and value is not None:
-            self.rated(at, value, self.policy.nps_enter, self.policy.nps_leave)
-        elif kind is _K.REFERRAL_QUALIFIED or kind is _K.CONTENT_REWARDED:
-            self.praised = True
-        self.loyal(at)
+    def take(self, index: int, at: int, kind: int, value: float | None, to: Stage | None) -> None:
+        if at - self.sign > self.floor:
+            self.fall_silent(at)
+        self.index = index
+        if _BUYS[kind]:
+            self.bought_at(at, kind)
+        elif _INBOUND[kind]:
+            self.came_back(at, kind)
+        else:
+            self.turn(at, kind, value, to)
+        if _SIGNS[kind]:
+            self.sign, self.sign_index = at, index
+            if self.unanswered:
+                self.unanswered.clear()
+        if _WEIGHED[kind]:
+            self.weigh(at, kind, value)
+        if self.praised and self.stage is Stage.FULFILMENT:
+            self.loyal(at)
 
 
 def walk(rows: Iterable[Row], policy: LifecyclePolicy, as_of: int) -> list[Step]:
@@ -348,6 +368,8 @@ def walk(rows: Iterable[Row], policy: LifecyclePolicy, as_of: int) -> list[Step]
     way = _Walk(policy)
     for index, (at, kind, value, to) in enumerate(rows):
         way.take(index, at, kind, value, to)
+        if way.stage is Stage.ERASED:
+            return way.steps
     way.fall_silent(as_of)
     return way.steps
 
@@ -401,7 +423,7 @@ def derive(
     """
     known = [each for each in events if each.at <= as_of and (known_at is None or each.known <= known_at)]
     once = list({each.id: each for each in sorted(known, key=lambda each: each.at, reverse=True)}.values())
-    once.sort(key=lambda each: (each.at, _RANK[each.kind], each.id))
+    once.sort(key=lambda each: (each.at, RANKS[each.kind], each.id))
     whose = {each.customer_id for each in once}
     if customer_id is None and len(whose) > 1:
         raise InvalidValueError(
@@ -410,7 +432,7 @@ def derive(
     if not once:
         return ()
     owner = next(iter(whose)) if customer_id is None else customer_id
-    rows = [(_micros(each.at), each.kind, each.value, each.to) for each in once]
+    rows = [(_micros(each.at), RANKS[each.kind], each.value, each.to) for each in once]
     changes = []
     for number, (before, after, micros, reason, index) in enumerate(walk(rows, policy, _micros(as_of))):
         event, at = once[index], _EPOCH + micros * _MICROSECOND
