@@ -6,7 +6,7 @@ import json
 import weakref
 from collections.abc import Mapping
 from enum import Enum
-from typing import Any, ClassVar, get_type_hints
+from typing import Any, ClassVar
 
 import attrs
 
@@ -33,7 +33,7 @@ class DocumentCodec:
 
     def __init__(self, map: EntityMap) -> None:
         self.map = map
-        hints = get_type_hints(map.model)
+        hints = {attribute.name: attribute.type for attribute in attrs.fields(map.model)}
         self.kinds = {name: hints[name] for name in map.documents}
         self.defaults: dict[str, Any] = {}
         self.fallbacks: dict[str, Any] = {}

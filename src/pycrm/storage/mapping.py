@@ -24,6 +24,7 @@ from __future__ import annotations
 import hashlib
 import math
 import re
+import sys
 import types
 import typing
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -268,7 +269,8 @@ def _scalar(kind: Any) -> tuple[Kind, type[Enum] | None] | None:
 
 
 def _hints(model: type[Any]) -> dict[str, Any]:
-    return typing.get_type_hints(model)
+    attrs.resolve_types(model)
+    return {attribute.name: attribute.type for attribute in attrs.fields(model)}
 
 
 def _at(kind: Any, parts: Sequence[str]) -> tuple[Kind | None, bool, type[Enum] | None]:
@@ -385,6 +387,12 @@ class EntityMap:
             raise InvalidValueError(
                 "model", model, "give a frozen attrs class that derives from pycrm.model.entity.Entity"
             )
+        try:
+            attrs.resolve_types(model)
+        except NameError:
+            # A class of a notebook or a page: its names are those of whoever makes the map.
+            caller = sys._getframe(1)  # noqa: SLF001  # the documented way to a caller's names
+            attrs.resolve_types(model, localns={**caller.f_globals, **caller.f_locals})
         hints = _hints(model)
         rules = tuple(_named(rule) for rule in unique)
         plain = tuple((index,) if isinstance(index, str) else tuple(index) for index in indexes)

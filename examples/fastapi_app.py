@@ -1,0 +1,76 @@
+"""A small web service over an AsyncStore: one unit of work per request.
+
+Run it with ``uvicorn fastapi_app:app``; the test client does so without a server.
+"""
+
+import os
+from contextlib import asynccontextmanager
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import Depends, FastAPI, Header, HTTPException
+
+from pycrm.errors import Conflict, Duplicate, InvalidValueError, NotFound
+from pycrm.model.order import Product
+from pycrm.serialize import to_dict
+from pycrm.storage import Query, asc
+from pycrm.storage.sql import AsyncStore, AsyncUnit
+
+
+@asynccontextmanager
+async def lifespan(app):
+    app.state.store = AsyncStore(os.environ.get("CRM_URL", "sqlite+aiosqlite:///crm.db"))
+    await app.state.store.create_schema()
+    yield
+    await app.state.store.close()
+
+
+app = FastAPI(lifespan=lifespan)
+
+
+async def unit(tenant: Annotated[str, Header()] = "main", actor: Annotated[str | None, Header()] = None):
+    async with app.state.store.tenant(tenant).begin(actor=actor) as uow:
+        yield uow
+
+
+Unit = Annotated[AsyncUnit, Depends(unit)]
+
+
+@app.post("/products", status_code=201)
+async def add(sku: str, name: str, uow: Unit):
+    try:
+        made = await uow.of(Product).add(Product(sku=sku, name=name))
+        await uow.commit()
+    except (Duplicate, Conflict) as error:
+        raise HTTPException(409, str(error)) from error
+    except InvalidValueError as error:
+        raise HTTPException(422, str(error)) from error
+    return to_dict(made)
+
+
+@app.get("/products/{id}")
+async def get(id: UUID, uow: Unit):
+    try:
+        return to_dict(await uow.of(Product).get(id))
+    except NotFound as error:
+        raise HTTPException(404, str(error)) from error
+
+
+@app.get("/products")
+async def page(uow: Unit, after: str | None = None):
+    found = await uow.of(Product).page(Query(Product, order=(asc("sku"),)), size=20, after=after)
+    return {"items": [to_dict(one) for one in found.items], "next": found.next}
+
+
+if __name__ == "__main__":
+    import tempfile
+
+    from fastapi.testclient import TestClient
+
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["CRM_URL"] = f"sqlite+aiosqlite:///{folder}/crm.db"
+        with TestClient(app) as client:
+            made = client.post("/products", params={"sku": "A1", "name": "Pen"})
+            again = client.post("/products", params={"sku": "A1", "name": "Pen"})
+            found = client.get(f"/products/{made.json()['id']}")
+            print(made.status_code, again.status_code, found.json()["name"])
