@@ -151,6 +151,26 @@ def test_discounting_to_infinity_is_the_limit_of_long_horizons(model, history):
     assert long == pytest.approx(float(forever), rel=1e-8, abs=1e-13)
 
 
+@pytest.mark.parametrize("k", [1, 3, 12])
+@pytest.mark.parametrize("shapes", [(0.85, 1.45, 0.79, 2.42), (0.05, 5.0, 0.3, 0.2), (8.0, 0.5, 3.0, 9.0)])
+@pytest.mark.parametrize("rate", [1e-4, 0.5])
+def test_discounted_purchases_are_the_integral_by_hand_in_30_digits(k, shapes, rate):
+    r, alpha, a, b = shapes
+    with mp.workdps(30):
+
+        def integrand(u):
+            own = mp.exp(u)
+            step = (own / (own + rate)) ** k
+            density = own**r * mp.exp(-alpha * own) * mp.mpf(alpha) ** r / mp.gamma(r)
+            return density * step * mp.hyp2f1(1, b, a + b, step)
+
+        ends = [-57, -27, mp.log(rate) - 3, mp.log(rate), 0, mp.log(20 / alpha), mp.log(200 / alpha)]
+        expected = float(mp.quad(integrand, ends))
+    model = BetaGeoCNBDk(r=r, alpha=alpha, a=a, b=b, k=k)
+    found = model.discounted_purchases_new(discount_rate=rate, per="continuous")
+    assert found == pytest.approx(expected, rel=1e-10)
+
+
 def test_k_is_found_from_a_log_of_orders_and_the_value_follows():
     random = np.random.default_rng(8)
     gaps = random.gamma(4.0, 1.0 / random.gamma(3.0, 0.05, size=(400, 1)), size=(400, 12))

@@ -277,7 +277,7 @@ def _over_rates(k: int, states: States, inner: Callable[[slice, Floats, Floats],
         usual = np.log(shape / rate)
         bottom = np.maximum(usual - wide - 45.0 / shape, np.minimum(np.log(low), usual) - 48.0 / (shape + 1.0) - wide)
         top = np.log((shape + k + 45.0 + 12.0 * np.sqrt(shape + k)) / rate)
-        step = np.minimum(0.2, 0.5 / np.sqrt(shape + k))
+        step = np.minimum(0.3, 0.6 / np.sqrt(shape + k))
         count = int(np.ceil(np.max((top - bottom) / step))) + 1
         u = bottom + (top - bottom) * np.linspace(0.0, 1.0, count)[:, None]
         purchase_rate = np.exp(u)
