@@ -151,9 +151,9 @@ def test_discounting_to_infinity_is_the_limit_of_long_horizons(model, history):
     assert long == pytest.approx(float(forever), rel=1e-8, abs=1e-13)
 
 
-@pytest.mark.parametrize("k", [1, 3, 12])
-@pytest.mark.parametrize("shapes", [(0.85, 1.45, 0.79, 2.42), (0.05, 5.0, 0.3, 0.2), (8.0, 0.5, 3.0, 9.0)])
-@pytest.mark.parametrize("rate", [1e-4, 0.5])
+@pytest.mark.parametrize("k", [1, 12])
+@pytest.mark.parametrize("shapes", [(0.85, 1.45, 0.79, 2.42), (0.05, 5.0, 0.3, 0.2)])
+@pytest.mark.parametrize("rate", [0.003])
 def test_discounted_purchases_are_the_integral_by_hand_in_30_digits(k, shapes, rate):
     r, alpha, a, b = shapes
     with mp.workdps(30):
