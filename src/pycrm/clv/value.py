@@ -107,7 +107,8 @@ def lifetime_value(
     often: Any = model.model if isinstance(model, Fit) else model
     much: Any = spend.model if isinstance(spend, Fit) else spend
     checked_unit(unit)
-    if not (isinstance(horizon, int | float | np.integer | np.floating) and horizon > 0.0):
+    given: Any = horizon
+    if not (isinstance(given, int | float | np.integer | np.floating) and given > 0.0):
         raise InvalidValueError("horizon", horizon, "give a number of units above 0")
     if not hasattr(often, "expected_purchases"):
         raise InvalidValueError("model", model, "give a purchase model of this room, or its fit")
