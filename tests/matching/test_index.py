@@ -83,6 +83,8 @@ def test_what_cannot_be_asked_is_refused():
     index = MatchIndex(resolution)
     with pytest.raises(InvalidValueError, match="knows the fields email"):
         index.find({"mail": "ana@x.example"})
+    with pytest.raises(InvalidValueError, match="a mapping"):
+        index.find(["ana@x.example"])
     with pytest.raises(InvalidDataError, match="email"):
         index.find({"email": {"a": 1}})
     with pytest.raises(InvalidDataError, match="the base has this id"):

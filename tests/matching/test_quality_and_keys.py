@@ -78,6 +78,8 @@ def test_ids_last_where_clusters_do_and_every_id_that_goes_has_an_alias(labels):
 def test_a_record_of_two_clusters_is_refused():
     with pytest.raises(InvalidDataError, match="each id once"):
         keep_ids([1, 2], [1, 1], [1, 1], ["a", "b"])
+    with pytest.raises(InvalidDataError, match="one cluster a record"):
+        keep_ids([1, 2], [1], [1], ["a"])
 
 
 EMAILS = st.from_regex(r"[A-Za-z0-9._+-]{1,12}@(gmail|firm|x-y)\.(com|es)", fullmatch=True)

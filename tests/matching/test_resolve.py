@@ -347,6 +347,7 @@ def test_a_block_of_equal_keys_is_capped_and_reported():
         ({"fields": ["x"]}, InvalidValueError, "at least one column"),
         ({"fields": {"id": "text"}}, InvalidValueError, "leave it out"),
         ({"threshold": 0.0}, InvalidValueError, "probability"),
+        ({"threshold": "high"}, InvalidValueError, "probability"),
         ({"threshold": 1.5}, InvalidValueError, "probability"),
         ({"max_cluster_size": 0}, InvalidValueError, "1 or more"),
         ({"block_cap": 1}, InvalidValueError, "2 or more"),

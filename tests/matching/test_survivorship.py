@@ -104,6 +104,8 @@ def test_what_cannot_be_used_is_refused():
     with pytest.raises(InvalidDataError, match="ordered"):
         mixed = SAID.assign(city=pd.Series(["a", 1, 2.5, "b"], dtype=object))
         survivors(mixed, id="id", cluster="who", fields={"city": "minimum"})
+    with pytest.raises(InvalidDataError, match="single values"):
+        survivors({"id": [1], "who": [1], "city": [["Vigo"]]}, id="id", cluster="who", fields={"city": "longest"})
     made = survivors(SAID, id="id", cluster="who", fields={"city": "longest"})
     with pytest.raises(InvalidValueError, match="no such cluster"):
         made.why("z", "city")

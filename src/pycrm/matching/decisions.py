@@ -18,6 +18,12 @@ from pycrm.errors import InvalidValueError
 __all__ = ["Decision", "DecisionLog", "clusters_after"]
 
 
+def _as_tuple(records: Any) -> tuple[Any, ...]:
+    if not isinstance(records, Iterable):
+        raise InvalidValueError("records", records, "name the records in a tuple")
+    return tuple(records)
+
+
 @frozen(kw_only=True)
 class Decision:
     """One entry of the log.
@@ -45,7 +51,7 @@ class Decision:
 
     id: Any
     action: Literal["merge", "keep_apart", "revoke"]
-    records: tuple[Any, ...] = field(default=(), converter=tuple)
+    records: tuple[Any, ...] = field(default=(), converter=_as_tuple)
     revokes: Any = None
     rule: str | None = None
     actor: str | None = None

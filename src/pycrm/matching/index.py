@@ -158,6 +158,10 @@ class MatchIndex:
         InvalidValueError
             If a field is not one of the resolution's.
         """
+        if not _is_mapping(record):
+            raise InvalidValueError(
+                "record", record, "give a mapping of field to value, as in {'email': 'ana@example.com'}"
+            )
         unknown = [name for name in record if name not in self._names]
         if unknown:
             raise InvalidValueError("record", unknown[0], f"the index knows the fields {', '.join(self._names)}")
@@ -377,6 +381,10 @@ class MatchIndex:
             return np.empty(0)
         levels = levels_of_columns(self._columns, new, base, new_rows)
         return self._scorer.of_levels(levels, base, new_rows, new)
+
+
+def _is_mapping(value: object) -> bool:
+    return isinstance(value, Mapping)
 
 
 def _plain(value: Any) -> Any:

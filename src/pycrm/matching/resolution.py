@@ -280,7 +280,7 @@ def resolve(
     >>> found.clusters["cluster"].tolist()
     [1, 1, 3, 4]
     """
-    if not 0.0 < threshold < 1.0:
+    if not _is_probability(threshold):
         raise InvalidValueError("threshold", threshold, "give a probability between 0 and 1")
     if max_cluster_size is not None and max_cluster_size < 1:
         raise InvalidValueError("max_cluster_size", max_cluster_size, "give 1 or more")
@@ -320,6 +320,10 @@ def resolve(
         score=lambda a, b: scorer(a, b) - bar, constraints=constraints, bound=max_cluster_size,
     )  # fmt: skip
     return named(records, rows, others, weight, made, scorer, threshold, capped, exact, previous)
+
+
+def _is_probability(value: object) -> bool:
+    return isinstance(value, int | float) and 0.0 < value < 1.0
 
 
 def named(

@@ -46,6 +46,12 @@ def keep_ids(
     (['A', 'A', 'A'], {'B': 'A'})
     """
     ids, clusters = np.asarray(ids), np.asarray(clusters)
+    for name, labels, of in (
+        ("clusters", clusters, ids),
+        ("previous_clusters", np.asarray(previous_clusters), np.asarray(previous_ids)),
+    ):
+        if labels.shape != of.shape:
+            raise InvalidDataError(name, None, labels.shape, f"give one cluster a record, {of.shape}")
     before = pd.Index(np.asarray(previous_ids))
     if not before.is_unique:
         row = int(np.argmax(before.duplicated()))

@@ -140,7 +140,7 @@ def survivors(
     made: dict[str, Any] = {"cluster": np.asarray(names)}
     for name, strategy in fields.items():
         native = table[name].to_native() if name in table.columns else column(table, name)
-        field_codes, uniques = _codes(native)
+        field_codes, uniques = _codes(native, name)
         score = _SCORES[strategy](_Said(name, field_codes[order], uniques, sorted_codes, trust[order]))
         winners[name] = _best(score, field_codes[order] >= 0, order, starts)
         held = and_none(uniques)
@@ -169,9 +169,13 @@ def _trust(table: Any, source: str, priority: Sequence[Any]) -> Rows:
     return np.asarray(held[codes])
 
 
-def _codes(values: Any) -> tuple[Rows, NDArray[Any]]:
+def _codes(values: Any, name: str) -> tuple[Rows, NDArray[Any]]:
     """Codes of values, an empty text counting as missing."""
-    codes, uniques = pd.factorize(values)
+    try:
+        codes, uniques = pd.factorize(values)
+    except TypeError:
+        fix = "give single values; tuples survive, lists do not"
+        raise InvalidDataError(name, None, "lists or other mutable values", fix) from None
     held = np.asarray(uniques, dtype=object) if not isinstance(uniques, np.ndarray) else uniques
     if held.dtype == object:
         blank = np.array([isinstance(value, str) and not value.strip() for value in held.tolist()] or [False])
