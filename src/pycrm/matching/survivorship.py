@@ -44,7 +44,7 @@ class Survivors:
     _order: Rows = field(repr=False)
     _starts: Rows = field(repr=False)
     _winners: Mapping[str, Rows] = field(repr=False)
-    _values: Mapping[str, NDArray[Any]] = field(repr=False)
+    _values: Mapping[str, tuple[Rows, NDArray[Any]]] = field(repr=False)
 
     @property
     def provenance(self) -> Any:
@@ -70,7 +70,8 @@ class Survivors:
             raise InvalidValueError("cluster", cluster, "there is no such cluster")
         ends = np.append(self._starts[1:], len(self._order))
         rows = np.sort(self._order[self._starts[place[0]] : ends[place[0]]])
-        values = self._values[field][rows]
+        codes, held = self._values[field]
+        values = held[codes[rows]]
         winner = self._winners[field][place[0]]
         won = rows == winner
         if self.strategies[field] == "keep_all":
@@ -136,7 +137,7 @@ def survivors(
     starts = np.flatnonzero(np.diff(sorted_codes, prepend=-1))
     trust = _trust(table, source, priority) if source is not None else np.zeros(len(ids), dtype=np.int64)
     winners: dict[str, Rows] = {}
-    values: dict[str, NDArray[Any]] = {}
+    values: dict[str, tuple[Rows, NDArray[Any]]] = {}
     made: dict[str, Any] = {"cluster": np.asarray(names)}
     for name, strategy in fields.items():
         native = table[name].to_native() if name in table.columns else column(table, name)
@@ -144,7 +145,7 @@ def survivors(
         score = _SCORES[strategy](_Said(name, field_codes[order], uniques, sorted_codes, trust[order]))
         winners[name] = _best(score, field_codes[order] >= 0, order, starts)
         held = and_none(uniques)
-        values[name] = held[field_codes]
+        values[name] = field_codes, held
         picked = np.append(field_codes, -1)[winners[name]]
         if strategy == "keep_all":
             made[name] = _all_of(field_codes[order], sorted_codes, uniques, len(starts))
