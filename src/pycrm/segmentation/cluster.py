@@ -515,7 +515,9 @@ def _lloyd(
 
 def _sides(columns: NDArray[np.float64], centres: NDArray[np.float64]) -> NDArray[np.int64]:
     """Return the nearest centre of each point, points as columns: what all distances of a point share is left out."""
-    nearest: NDArray[np.int64] = np.argmin((centres**2).sum(1)[:, None] - 2.0 * (centres @ columns), axis=0)
+    nearest: NDArray[np.int64] = np.argmin(
+        (centres**2).sum(1)[:, None] - 2.0 * np.einsum("kj,jn->kn", centres, columns), axis=0
+    )
     return nearest
 
 
