@@ -126,7 +126,7 @@ def main(rounds: int) -> None:
     text = harness.table(rows) + "".join(f"\n\n{name} failed: {error}" for name, error in failed.items())
     text += (
         "\n\nSeconds were taken on a machine that other programs loaded several times over; the ratios were taken in the same minutes. "
-        "On the same machine when quiet: RFM of 1M lines 0.10 s, of 10M lines 1.6 s."
+        "On a quiet machine RFM took 0.10 s for 1M lines and 1.6 s for 10M."
     )
     harness.record("Segmentation", text, versions={"numpy": np.__version__})
     print(text)
