@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -201,10 +200,16 @@ def _orders(lines: OrderLines, settled: Settlement, customer: list[UUID]) -> lis
     bought = bought[np.lexsort((lines.line[bought], lines.order[bought]))]
     ends = np.flatnonzero(np.diff(lines.order[bought], append=-1)) + 1
     back: dict[int, list[tuple[int, float, float]]] = {}
-    for credit, purchase, pieces, worth in settled.allocations:
-        back.setdefault(purchase, []).append((credit, pieces, worth))
-    sku, prices = _sku(lines), {}
-    counted = "quantity" in dict(lines.mapping.items())
+    for credit, purchase, taken, worth in settled.allocations:
+        back.setdefault(purchase, []).append((credit, taken, worth))
+    sku: list[str] = _sku(lines)
+    prices: dict[float, Money] = {}
+    # Without a price of its own a line is one piece at its amount.
+    priced = lines.mapping.amount is None
+    counted = priced and "quantity" in dict(lines.mapping.items())
+    product, quantity = lines.product.tolist(), lines.quantity.tolist()
+    worths = (lines.price if priced else lines.amount).tolist()
+    pieces: dict[float, Decimal] = {}
     made: list[Order] = []
     start = 0
     for end in ends.tolist():
@@ -213,15 +218,17 @@ def _orders(lines: OrderLines, settled: Settlement, customer: list[UUID]) -> lis
         parts: list[OrderLine] = []
         refunds: list[Refund] = []
         for place, row in enumerate(rows):
-            exact = not math.isnan(lines.price[row]) and lines.mapping.amount is None
-            price = float(lines.price[row]) if exact else float(lines.amount[row])
+            price, many = worths[row], quantity[row] if priced else 1.0
             if price not in prices:
                 prices[price] = Money(_exact(price), currency)
-            many = _exact(lines.quantity[row]) if exact else Decimal(1)
-            part = OrderLine(sku=sku[lines.product[row]], quantity=many, unit_price=prices[price])
+            if many not in pieces:
+                pieces[many] = _exact(many)
+            part = OrderLine(sku=sku[product[row]], quantity=pieces[many], unit_price=prices[price])
             parts.append(part)
+            if row not in back:
+                continue
             left = part.total.amount
-            for credit, taken, worth in back.get(row, ()):
+            for credit, taken, worth in back[row]:
                 amount = min(Decimal(f"{worth:.6f}").normalize(), left)
                 if amount <= 0:
                     continue
@@ -231,7 +238,7 @@ def _orders(lines: OrderLines, settled: Settlement, customer: list[UUID]) -> lis
                         at=_aware(lines.time[credit]),
                         amount=Money(amount, currency),
                         line=place,
-                        quantity=_exact(taken) if exact and counted else None,
+                        quantity=_exact(taken) if counted else None,
                         reason=lines.orders[lines.order[credit]] or None,
                     )
                 )
