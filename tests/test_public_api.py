@@ -52,7 +52,7 @@ def test_the_door_of_the_model_names_what_its_modules_export():
     internal = {"pycrm.model.checks"}
     own = {
         "compare", "kind_of", "paths_of", "reach",  # of predicate, for those who evaluate it elsewhere
-        "currency_code", "in_utc", "is_date", "is_instant", "is_zone", "objections", "purposes_above",
+        "currency_code", "in_utc", "instant", "is_date", "is_instant", "is_zone", "objections", "purposes_above",
         "apply", "post", "replay", "statement", "transfer",  # of points, used qualified: points.post(...)
         "RANKS", "Step", "walk",  # of journey, for the columns of bulk
     }  # fmt: skip

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pycrm.bulk import consent_columns, derive_stages
-from pycrm.errors import InvalidDataError, MissingColumnError
+from pycrm.bulk.times import utc_times
+from pycrm.errors import InvalidDataError, InvalidValueError, MissingColumnError
 from pycrm.model.consent import CaptureSource, ConsentEntry, ConsentStatus, LegalBasis, may_contact
 from pycrm.model.contact import ContactKind, ContactPoint
 from pycrm.model.customer import Customer
@@ -203,3 +204,29 @@ def test_a_ledger_that_does_not_fit_is_refused(change, error):
             "2026-02-01",
             {name: column for name, column in ledger.items() if column is not None},
         )
+
+
+def test_times_are_read_in_utc_however_they_are_written():
+    import pandas as pd
+
+    noon = [np.datetime64("2026-05-01T12:00", "us")]
+    for written in (
+        ["2026-05-01T14:00:00+02:00"],
+        pd.to_datetime(["2026-05-01T12:00"], utc=True),
+        [datetime(2026, 5, 1, 12, tzinfo=UTC)],
+        np.array(["2026-05-01T12"], dtype="datetime64[h]"),
+    ):
+        assert utc_times("at", written).tolist() == np.array(noon).tolist()
+    assert np.isnat(utc_times("at", [None, "NaT"])).all()
+    for wrong in (["yesterday"], [5], [True]):
+        with pytest.raises(InvalidDataError, match="at"):
+            utc_times("at", wrong)
+    with pytest.raises(InvalidDataError, match="as_of"):
+        derive_stages([1], ["touch"], ["2026-01-01"], as_of=None)
+    with pytest.raises(InvalidValueError, match="channel"):
+        consent_columns([1], "fax", "m", "2026-01-01", {"customer": [], "purpose": [], "status": [], "captured_at": []})
+
+
+def test_no_events_are_no_steps():
+    none = derive_stages([], [], [], as_of="2026-01-01")
+    assert len(none) == len(none.present()[0]) == len(none.days_in_stage("2026-01-01")) == len(none.transitions()) == 0

@@ -270,6 +270,9 @@ def test_a_forced_step_says_who_and_why():
         lambda: LifecyclePolicy(min_dwell=timedelta(0)),
         lambda: LifecyclePolicy(clicks=0),
         lambda: activity_status([], START, usual_gap=timedelta(0)),
+        lambda: activity_status([datetime(2026, 1, 1)], START),
+        lambda: derive([event(K.TOUCH)], POLICY, datetime(2026, 1, 1)),
+        lambda: derive([event(K.TOUCH)], POLICY, START, known_at="now"),
         lambda: activity_status([], START, probability_alive=2),
     ],
 )

@@ -12,8 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from pycrm.bulk.times import utc_time, utc_times
 from pycrm.errors import InvalidDataError, MissingColumnError
 from pycrm.model.consent import CaptureSource, ConsentStatus, LegalBasis
+from pycrm.model.contact import channel_code
 from pycrm.model.contact_policy import purposes_above
 
 __all__ = ["consent_columns"]
@@ -52,7 +54,7 @@ def _texts(ledger: Mapping[str, ArrayLike], name: str, rows: int) -> NDArray[np.
 def _times(ledger: Mapping[str, ArrayLike], name: str, rows: int) -> NDArray[np.datetime64]:
     if name not in ledger:
         return np.full(rows, _NAT)
-    return np.asarray(ledger[name]).astype("datetime64[us]")
+    return utc_times(name, ledger[name])
 
 
 def consent_columns(
@@ -109,7 +111,8 @@ def consent_columns(
     for name, column in ledger.items():
         if len(np.asarray(column)) != rows:
             raise InvalidDataError(name, None, len(np.asarray(column)), f"give {rows} values, one per entry")
-    now = np.datetime64(at, "us")
+    now = utc_time("at", at)
+    channel = channel_code(channel)
     captured = _times(ledger, "captured_at", rows)
     if np.isnat(captured).any():
         raise InvalidDataError(

@@ -9,6 +9,7 @@ import numpy as np
 from attrs import frozen
 from numpy.typing import ArrayLike, NDArray
 
+from pycrm.bulk.times import utc_time, utc_times
 from pycrm.errors import InvalidDataError
 from pycrm.model.journey import RANKS, EventKind, LifecyclePolicy, walk
 from pycrm.model.lifecycle import Stage
@@ -71,10 +72,10 @@ class StageSteps:
 
     def days_in_stage(self, as_of: Any) -> NDArray[np.float64]:
         """Return how many days each step's stage lasted, up to `as_of` where it still does."""
-        end = np.append(self.occurred_at[1:], np.datetime64(as_of, "us")) if len(self) else self.occurred_at
+        end, until = self.occurred_at, utc_time("as_of", as_of)
         if len(self):
             last = np.append(self.customer[1:] != self.customer[:-1], True)
-            end = np.where(last, np.datetime64(as_of, "us"), end)
+            end = np.where(last, until, np.append(self.occurred_at[1:], until))
         return np.asarray((end - self.occurred_at) / np.timedelta64(1, "D"), dtype=float)
 
 
@@ -152,11 +153,12 @@ def derive_stages(
     who = np.asarray(customer)
     rows = len(who)
     columns = {"kind": kind, "at": at, "value": value, "to": to, "id": id}
-    given = {name: np.asarray(column) for name, column in columns.items() if column is not None}
+    given = {name: np.asarray(column) for name, column in columns.items() if column is not None and name != "at"}
+    times = utc_times("at", at)
+    given["at"] = times
     for name, column in given.items():
         if len(column) != rows:
             raise InvalidDataError(name, None, len(column), f"give {rows} values, one per event")
-    times = given["at"].astype("datetime64[us]")
     _first("at", np.isnat(times), "give the time of the event")
     ranks = _coded("kind", given["kind"], list(_KINDS))
     scores = given["value"].astype(float) if "value" in given else np.full(rows, np.nan)
@@ -168,7 +170,7 @@ def derive_stages(
     members, code = np.unique(who, return_inverse=True)
     code = code.reshape(-1)
     ties = given.get("id", np.arange(rows))
-    end = np.datetime64(as_of, "us")
+    end = utc_time("as_of", as_of)
     order = np.lexsort((ties, ranks, times, code))
     order = order[times[order] <= end]
     if "id" in given and len(order):

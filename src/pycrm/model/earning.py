@@ -15,7 +15,7 @@ from pycrm.model.entity import Entity
 from pycrm.model.money import Money
 from pycrm.model.order import Order, OrderStatus
 from pycrm.model.points import Earn, EarnCap
-from pycrm.model.time import Period, in_utc, is_instant
+from pycrm.model.time import Period, in_utc, instant, is_instant
 
 __all__ = ["EarningMode", "EarningRule", "ProgramBudget"]
 
@@ -178,7 +178,7 @@ class ProgramBudget(Entity):
         InvalidValueError
             If they are more than is left, or the programme is closed.
         """
-        if self.closed_at is not None and at >= self.closed_at:
+        if self.closed_at is not None and instant(at) >= self.closed_at:
             raise InvalidValueError("points", points, f"the programme {self.program} is closed")
         if points > self.max_points - self.given:
             raise InvalidValueError("points", points, f"the programme has {self.max_points - self.given} points left")

@@ -24,7 +24,7 @@ from pycrm.errors import InvalidValueError
 from pycrm.model.checks import at_least, is_a, is_fraction, is_line, optional
 from pycrm.model.evidence import Actor, EvidenceRef
 from pycrm.model.lifecycle import Stage, StageChange
-from pycrm.model.time import in_utc, is_instant
+from pycrm.model.time import in_utc, instant, is_instant
 
 __all__ = [
     "HUBSPOT_LABELS",
@@ -421,6 +421,7 @@ def derive(
     >>> [str(change.to_stage) for change in history]
     ['awareness', 'acquisition', 'retention', 'fulfilment']
     """
+    as_of, known_at = instant(as_of), None if known_at is None else instant(known_at)
     known = [each for each in events if each.at <= as_of and (known_at is None or each.known <= known_at)]
     once = list({each.id: each for each in sorted(known, key=lambda each: each.at, reverse=True)}.values())
     once.sort(key=lambda each: (each.at, RANKS[each.kind], each.id))
@@ -516,7 +517,8 @@ def activity_status(
     >>> activity_status([datetime(2026, 5, 1, tzinfo=UTC)], datetime(2026, 5, 9, tzinfo=UTC))
     <ActivityStatus.NEW: 'new'>
     """
-    times = sorted(at for at in orders if at <= as_of)
+    as_of = instant(as_of)
+    times = sorted(at for at in map(instant, orders) if at <= as_of)
     if usual_gap <= timedelta(0):
         raise InvalidValueError("usual_gap", usual_gap, "give a length of time above 0")
     if probability_alive is not None and not 0 <= probability_alive <= 1:

@@ -11,7 +11,7 @@ from attrs import field, frozen
 
 from pycrm.errors import InvalidValueError
 
-__all__ = ["Period", "in_utc", "is_date", "is_instant", "is_zone", "local_date"]
+__all__ = ["Period", "in_utc", "instant", "is_date", "is_instant", "is_zone", "local_date"]
 
 
 def in_utc(value: datetime) -> datetime:
@@ -35,6 +35,22 @@ def is_instant(_: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
         raise InvalidValueError(
             attribute.name, value, "a time without zone is ambiguous: give tzinfo=UTC, or ZoneInfo('Europe/Madrid')"
         )
+
+
+@frozen
+class _Instant:
+    at: datetime = field(converter=in_utc, validator=is_instant)
+
+
+def instant(value: datetime) -> datetime:
+    """Return an aware time in UTC, or refuse what is none: for arguments, as `is_instant` is for fields.
+
+    Examples
+    --------
+    >>> instant(datetime(2026, 5, 1, 2, tzinfo=ZoneInfo("Europe/Madrid")))
+    datetime.datetime(2026, 5, 1, 0, 0, tzinfo=datetime.timezone.utc)
+    """
+    return _Instant(value).at
 
 
 def is_date(_: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
@@ -87,6 +103,8 @@ class Period:
             raise InvalidValueError("end", self.end, f"a period ends after its start, {self.start.isoformat()}")
 
     def __contains__(self, at: datetime) -> bool:
+        if at.tzinfo is not UTC:
+            at = instant(at)
         return (self.start is None or self.start <= at) and (self.end is None or at < self.end)
 
     def overlaps(self, other: Period) -> bool:
