@@ -6,6 +6,7 @@ leaves the old file or the new one. Good for settings and small teams; one proce
 
 import json
 import os
+import threading
 from pathlib import Path
 
 from pycrm.serialize import from_dict, to_dict
@@ -15,13 +16,11 @@ from pycrm.storage import Kept, MemoryStore, MemoryUnit
 class JsonUnit(MemoryUnit):
     """A unit of work that writes the file when it commits."""
 
-    folder: Path | None = None
-
     def commit(self):
-        wrote = not self.read_only
-        super().commit()
-        if wrote and self.folder is not None:
-            self._keep(self.folder / f"{self.tenant}.json")
+        with self.turn:
+            super().commit()
+            if not self.read_only:
+                self._keep(self.folder / f"{self.tenant}.json")
 
     def _keep(self, path):
         unit = MemoryStore.begin(self._store, read_only=True)
@@ -45,6 +44,7 @@ class JsonStore:
         self.folder.mkdir(parents=True, exist_ok=True)
         self._memory = MemoryStore() if memory is None else memory
         self._loaded = set()
+        self._turn = threading.RLock()
 
     def _load(self):
         name = self._memory.name
@@ -62,7 +62,7 @@ class JsonStore:
     def begin(self, *, read_only=False, isolation="default", actor=None, cause=None):
         self._load()
         unit = JsonUnit(self._memory, read_only=read_only, isolation=isolation, actor=actor, cause=cause)
-        unit.folder, unit._store = self.folder, self._memory
+        unit.folder, unit.turn, unit._store = self.folder, self._turn, self._memory
         return unit
 
     def run(self, work, /, *, key=None, attempts=5):
@@ -72,7 +72,7 @@ class JsonStore:
 
     def tenant(self, tenant, /):
         made = JsonStore(self.folder, self._memory.tenant(tenant))
-        made._loaded = self._loaded
+        made._loaded, made._turn = self._loaded, self._turn
         return made
 
 
