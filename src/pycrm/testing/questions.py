@@ -375,6 +375,19 @@ class Questions:
             assert [one.sku for one in products.page(Query(Product)).items] != []
             assert products.count(Query(Product)) == 4
 
+    def test_a_changed_value_is_found_by_its_new_value_alone(self, store: Store) -> None:
+        with store.begin() as unit:
+            one = unit.of(Customer).add(ana(country="ES", tags=frozenset({"old"})))
+            unit.commit()
+        with store.begin() as unit:
+            moved = attrs.evolve(one, country="FR", tags=frozenset({"new"}), name=PersonName(family="Ruiz"))
+            unit.of(Customer).save(moved)
+            unit.commit()
+        with store.begin() as unit:
+            for path, old, new in (("country", "ES", "FR"), ("tags", "old", "new"), ("name.family", "García", "Ruiz")):
+                assert unit.of(Customer).count(Query(Customer, where(path) == old)) == 0
+                assert [c.id for c in unit.of(Customer).page(Query(Customer, where(path) == new)).items] == [one.id]
+
     def test_a_page_continues_where_it_was_though_rows_come_and_go(self, store: Store) -> None:
         with store.begin() as unit:
             for number in range(0, 20, 2):

@@ -153,6 +153,16 @@ class Transactions:
                 second.commit()
         assert _names(store) == [("A1", "first")]
 
+    def test_of_two_who_both_added_the_same_unique_value_before_either_commits_one_wins(self, store: Store) -> None:
+        self.requirements.need("optimistic")
+        with store.begin() as first, store.begin() as second:
+            first.of(Product).add(pen("A1", name="first"))
+            second.of(Product).add(pen("A1", name="second"))
+            first.commit()
+            with pytest.raises(Duplicate):
+                second.commit()
+        assert _names(store) == [("A1", "first")]
+
     def test_removing_what_another_has_removed_is_not_found(self, store: Store) -> None:
         one = stored(store, pen("A1"))
         with store.begin() as first, store.begin() as second:
