@@ -102,9 +102,9 @@ class Stacked:
     """A vocabulary followed by a few more keys; looks like one where codes are looked up."""
 
     def __init__(self, base: Vocabulary, extra: Vocabulary) -> None:
-        self.kind = base.kind
+        self.kind: str = base.kind
         self._base, self._extra = base, extra
-        self.keys = _Rows(base.keys, extra.keys)
+        self.keys: _Rows = _Rows(base.keys, extra.keys)
 
     def __len__(self) -> int:
         return len(self._base) + len(self._extra)

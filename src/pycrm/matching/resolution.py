@@ -127,9 +127,9 @@ class Scorer:
     def __init__(self, records: Records, model: FellegiSunter | None, rules: tuple[tuple[str, ...], ...]) -> None:
         self.records = records
         self.model = model
-        self.weigher = None if model is None else Weigher.of(model, records.columns)
+        self.weigher: Weigher | None = None if model is None else Weigher.of(model, records.columns)
         places = {held.name: number for number, held in enumerate(records.columns)}
-        self.rules = tuple(tuple(places[name] for name in rule) for rule in rules)
+        self.rules: tuple[tuple[int, ...], ...] = tuple(tuple(places[name] for name in rule) for rule in rules)
 
     def __call__(self, rows: Rows, others: Rows) -> Floats:
         return self.of_levels(levels_of_columns(self.records.columns, self.records.columns, rows, others), rows, others)

@@ -34,7 +34,7 @@ class DocumentCodec:
     def __init__(self, map: EntityMap) -> None:
         self.map = map
         hints = {attribute.name: attribute.type for attribute in attrs.fields(map.model)}
-        self.kinds = {name: hints[name] for name in map.documents}
+        self.kinds: dict[str, Any] = {name: hints[name] for name in map.documents}
         self.defaults: dict[str, Any] = {}
         self.fallbacks: dict[str, Any] = {}
         for attribute in attrs.fields(map.model):

@@ -60,7 +60,7 @@ class Rows:
 
     def __init__(self, map: EntityMap, columns: Mapping[str, Sequence[Any]]) -> None:
         self.map = map
-        self.codec = DocumentCodec.of(map)
+        self.codec: DocumentCodec = DocumentCodec.of(map)
         fields = {a.name: a for a in attrs.fields(map.model) if a.init and a.name != "version"}
         self.held: dict[str, list[Any]] = {}
         self.nested: dict[str, dict[str, list[Any]]] = {}
@@ -73,7 +73,7 @@ class Rows:
             listed = _listed(values)
             if at and len(listed) != self.size:
                 raise InvalidDataError(path, None, len(listed), f"the columns before have {self.size} rows")
-            self.size = len(listed)
+            self.size: int = len(listed)
             if rest:
                 self.nested.setdefault(first, {})[rest] = listed
             else:

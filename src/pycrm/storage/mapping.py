@@ -510,9 +510,9 @@ class MapSet:
     """The maps of one store, by model."""
 
     def __init__(self, maps: Iterable[EntityMap]) -> None:
-        self.all = tuple(maps)
+        self.all: tuple[EntityMap, ...] = tuple(maps)
         self._by_model = {each.model: each for each in self.all}
-        self.by_table = {each.table: each for each in self.all}
+        self.by_table: dict[str, EntityMap] = {each.table: each for each in self.all}
         if len(self.by_table) < len(self.all) or len(self._by_model) < len(self.all):
             tables = [each.table for each in self.all]
             twice = sorted({table for table in tables if tables.count(table) > 1})
@@ -521,7 +521,7 @@ class MapSet:
             for reference in each.references:
                 if reference.model not in self._by_model:
                     raise InvalidValueError("references", reference.model, "give the store a map of it too")
-        self.in_order = self._sorted()
+        self.in_order: tuple[EntityMap, ...] = self._sorted()
 
     def _sorted(self) -> tuple[EntityMap, ...]:
         """Every map behind those it refers to."""

@@ -521,7 +521,7 @@ class MemoryUnit(Unit):
         self, store: MemoryStore, *, read_only: bool, isolation: Isolation, actor: str | None, cause: str | None
     ) -> None:
         super().__init__(read_only=read_only, isolation=isolation, actor=actor, cause=cause)
-        self.tenant = store.name
+        self.tenant: str = store.name
         self._maps = store._maps
         self._lock = store._lock
         self._clock = store._clock
@@ -536,7 +536,7 @@ class MemoryUnit(Unit):
         self._scanned: set[type[Any]] = set()
         self._tenant = store._tenant
         with self._lock:
-            self.snapshot = self._tenant.commit
+            self.snapshot: int = self._tenant.commit
             self._tenant.units.add(self)
 
     def of(self, model: type[E], /) -> MemoryRepository[E]:

@@ -6,7 +6,7 @@ from alembic import op
 
 revision = "pycrm_0001"
 down_revision = None
-branch_labels = ("pycrm",)
+branch_labels: tuple[str, ...] = ("pycrm",)
 depends_on = None
 
 

@@ -126,18 +126,20 @@ class _Core:
         else:
             engine = self._engine(sa.make_url(target))
             embedded = engine.dialect.name == "sqlite"
-        self.engine = engine
+        self.engine: sa.Engine = engine
         self.dialect: Dialect = dialect_of(engine.dialect.name)
         self.driver_error: type[BaseException] = engine.dialect.loaded_dbapi.Error
-        self.numbered = engine.dialect.paramstyle == "numeric_dollar"
+        self.numbered: bool = engine.dialect.paramstyle == "numeric_dollar"
         settings = list(self.dialect.setup)
         if self.dialect.name == "sqlite":
             self.writers = writers_of(str(engine.url.database))
             settings += ["PRAGMA journal_mode = WAL", f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}"]
-        self.settings = tuple(settings)
+        self.settings: tuple[str, ...] = tuple(settings)
         quote = engine.dialect.identifier_preparer.quote
         self.quote: Callable[[str], str] = quote
-        self.statements = {each.model: statements_of(each, self.dialect, quote) for each in maps.all}
+        self.statements: dict[type[Any], Statements] = {
+            each.model: statements_of(each, self.dialect, quote) for each in maps.all
+        }
         self.checked = False
         self.embedded = embedded
         self._metadata: sa.MetaData | None = None
@@ -236,10 +238,10 @@ class SqlStore:
     ) -> None:
         self.name = "main"
         self.clock = clock
-        self.retries = Retries() if retries is None else retries
+        self.retries: Retries = Retries() if retries is None else retries
         self._maps = MapSet(default_maps() if maps is None else maps)
         self._core = _Core(target, self._maps, durable=durable, wait=wait)
-        self.dialect = self._core.dialect
+        self.dialect: Dialect = self._core.dialect
 
     @property
     def engine(self) -> sa.Engine:

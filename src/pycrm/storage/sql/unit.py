@@ -16,6 +16,7 @@ from pycrm.storage.mapping import EntityMap
 from pycrm.storage.protocols import Change, Isolation, OnConflict
 from pycrm.storage.query import E, Query
 from pycrm.storage.sql.repository import SqlRepository
+from pycrm.storage.sql.dialects import Dialect
 from pycrm.storage.sql.statements import AT, ID, Statements
 from pycrm.storage.unit import Unit, event_of
 
@@ -43,8 +44,8 @@ class SqlUnit(Unit):
         at_once: bool = False,
     ) -> None:
         super().__init__(read_only=read_only, isolation=isolation, actor=actor, cause=cause)
-        self.tenant = store.name
-        self.dialect = store.dialect
+        self.tenant: str = store.name
+        self.dialect: Dialect = store.dialect
         self._store = store
         self._maps = store._maps
         self._clock = store.clock
