@@ -109,13 +109,13 @@ def _summary(figures: Figures) -> tuple[str, ...]:
     fading = [part for part in segments if part.name in {"At Risk", "Can't Lose Them"}]
     if fading:
         made.append(
-            f"{_people(sum(part.customers for part in fading))} who used to buy often have gone quiet. They brought "
-            f"{_money(sum(part.revenue for part in fading), figures)} so far: speak to them first."
+            f"Gone quiet after buying often: {_people(sum(part.customers for part in fading))}, who brought "
+            f"{_money(sum(part.revenue for part in fading), figures)} so far. Speak to them first."
         )
     fresh = [part for part in segments if part.name in {"New Customers", "Promising", "Potential Loyalist"}]
     if fresh:
         made.append(
-            f"{_people(sum(part.customers for part in fresh))} are new or on the way: a second and third purchase decides about them."
+            f"New or on the way: {_people(sum(part.customers for part in fresh))}. A second and third purchase decides about them."
         )
     value, holdout = figures.value, figures.forecast.holdout
     if not isinstance(value, Unestimable):
