@@ -64,7 +64,7 @@ class Rows:
         fields = {a.name: a for a in attrs.fields(map.model) if a.init and a.name != "version"}
         self.held: dict[str, list[Any]] = {}
         self.nested: dict[str, dict[str, list[Any]]] = {}
-        self.size = 0
+        self.size: int = 0
         for at, (path, values) in enumerate(columns.items()):
             first, _, rest = path.partition(".")
             if first not in fields or (rest and first not in map.documents) or (rest and first in columns):
@@ -73,7 +73,7 @@ class Rows:
             listed = _listed(values)
             if at and len(listed) != self.size:
                 raise InvalidDataError(path, None, len(listed), f"the columns before have {self.size} rows")
-            self.size: int = len(listed)
+            self.size = len(listed)
             if rest:
                 self.nested.setdefault(first, {})[rest] = listed
             else:
