@@ -1,3 +1,4 @@
+# ruff: noqa: SLF001  # the statements of a store are what is measured
 """Measure SqlStore beside the raw driver that runs the same statements and builds the same entities; and MemoryStore alone.
 
 The ratio is ours / driver, of alternating runs; it passes if the lower end of its 95 % interval is at or below the figure asked.
@@ -53,9 +54,7 @@ def measure(kind, url):
     bind = unit._bind_id
     ids = [one.id for one in made][:500]
     p = store.dialect.parameter
-    page_sql = (
-        f"SELECT {statements.selected} FROM {statements.table} WHERE tenant = {p} AND live = 1 AND 1=1 ORDER BY id ASC LIMIT {p}"
-    )
+    page_sql = f"SELECT {statements.selected} FROM {statements.table} WHERE tenant = {p} AND live = 1 AND 1=1 ORDER BY id ASC LIMIT {p}"
     audit = (
         "INSERT INTO pycrm_audit (tenant, model, id, version, action, at, actor, cause, fields)"
         f" VALUES ({', '.join([p] * 9)})"
@@ -99,6 +98,7 @@ def measure(kind, url):
             else:
                 for row in bound:
                     cursor.execute(statements.insert, row)
+
         return work
 
     def raw_update(held):
@@ -109,6 +109,7 @@ def measure(kind, url):
                 fields = json.dumps({"name": ["a", "b"]})
                 rows.append(("main", "product", bind(one.id), one.version + 1, "save", now, None, None, fields))
             cursor.executemany(audit, rows)
+
         return work
 
     def changed():
@@ -144,7 +145,14 @@ def measure(kind, url):
         median, low = interval(held)
         asked = ASKED[kind].get(name)
         verdict = None if asked is None else "met" if low <= asked else "missed"
-        found[name] = {"store": kind, "operation": name, "ours / driver": median, "lower end": low, "asked": asked, "": verdict}
+        found[name] = {
+            "store": kind,
+            "operation": name,
+            "ours / driver": median,
+            "lower end": low,
+            "asked": asked,
+            "": verdict,
+        }
     store.close()
     return list(found.values())
 
@@ -163,7 +171,11 @@ def memory():
     opening = clock(lambda: [store.begin().rollback() for _ in range(2_000)]) / 2_000 * 1e6
     return [
         {"MemoryStore, 50,000 rows": "get, per second", "measured": gets, "asked": ">= 300000"},
-        {"MemoryStore, 50,000 rows": "page by an indexed value, per second", "measured": pages, "asked": "independent of size"},
+        {
+            "MemoryStore, 50,000 rows": "page by an indexed value, per second",
+            "measured": pages,
+            "asked": "independent of size",
+        },
         {"MemoryStore, 50,000 rows": "opening a unit of work, microseconds", "measured": opening, "asked": "<= 50"},
     ]
 

@@ -1,3 +1,4 @@
+# ruff: noqa: SLF001  # a store and its unit of work are one thing in two classes
 """A whole store of one's own: a folder with one JSON file per tenant, kept by `MemoryStore`'s rules.
 
 A unit of work is one of memory; committing writes the tenant's file anew and puts it in place at once, so a killed process

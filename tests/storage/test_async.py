@@ -3,7 +3,6 @@ import asyncio
 import attrs
 import pytest
 import sqlalchemy as sa
-from storage.servers import database
 
 from pycrm.errors import Conflict, Duplicate, NotFound
 from pycrm.model.customer import Customer
@@ -12,6 +11,7 @@ from pycrm.model.predicate import where
 from pycrm.storage import Query, asc
 from pycrm.storage.sql import AsyncStore
 from pycrm.testing.made import ana, firm, pen
+from storage.servers import database
 
 
 @pytest.fixture(params=["aiosqlite", "asyncpg", "psycopg"])

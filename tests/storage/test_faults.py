@@ -13,13 +13,13 @@ from pathlib import Path
 import attrs
 import pytest
 import sqlalchemy as sa
-from storage.servers import database
 
 from pycrm.errors import Conflict, StoreError, Transient, Unknown
 from pycrm.model.order import Product
 from pycrm.storage import MemoryStore, Query, asc
 from pycrm.storage.sql import SqlStore
 from pycrm.testing.made import pen, stored
+from storage.servers import database
 
 
 def names(store):
@@ -52,7 +52,7 @@ def in_threads(count, work):
     def quietly(number):
         try:
             work(number)
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001  # shown by the test
             errors.append(error)
 
     threads = [threading.Thread(target=quietly, args=(n,)) for n in range(count)]

@@ -1,12 +1,12 @@
 import pytest
 import sqlalchemy as sa
-from storage.servers import database
 
 from pycrm.errors import SchemaMismatch
 from pycrm.model.customer import Customer
 from pycrm.storage import Query
 from pycrm.storage.sql import SqlStore, upgrade
 from pycrm.testing.made import ana, stored
+from storage.servers import database
 
 
 @pytest.fixture(params=["sqlite", "postgresql", "mariadb"])

@@ -1,9 +1,8 @@
 from contextlib import ExitStack
 
-from storage.servers import database
-
 from pycrm.storage.sql import SqlStore
 from pycrm.testing import Requirements, StoreContract
+from storage.servers import database
 
 
 class TestPostgresqlStore(StoreContract):

@@ -43,4 +43,63 @@ BUGS = {
     "leases ignored": [("if held is not None and held[0] != holder and held[1] > now:", "if False:")],
     "keys forgotten": [("tenant.results.update(self._results)", "tenant.results.copy()")],
     "skip overwrites": [('if exists and (on_conflict == "skip" or', "if exists and (False or")],
-    "losers not reported": [("            return \"lost\", Conflict(", "            return \"updated\", Conflict(")],
+    "losers not reported": [('            return "lost", Conflict(', '            return "updated", Conflict(')],
+    "index not followed": [("    def index(self, entity: Any, known: Sequence[Any] = ()) -> None:", "    def index(self, entity: Any, known: Sequence[Any] = ()) -> None:\n        if known: return")],
+}  # fmt: skip
+
+
+def faulty(name):
+    """Return MemoryStore with one fault planted in its source."""
+    text = SOURCE
+    for good, bad in BUGS[name]:
+        assert good in text, f"the source has changed: {good}"
+        text = text.replace(good, bad)
+    spec = importlib.util.spec_from_loader("pycrm_planted", loader=None)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["pycrm_planted"] = module
+    try:
+        exec(compile(text, "planted", "exec"), module.__dict__)
+    finally:
+        del sys.modules["pycrm_planted"]
+    return module.MemoryStore
+
+
+def settings_of(test):
+    """Return every set of parameters a test is to be run with."""
+    made = [{}]
+    for mark in getattr(test, "pytestmark", []):
+        names = [name.strip() for name in mark.args[0].split(",")] if isinstance(mark.args[0], str) else mark.args[0]
+        sets = [dict(zip(names, value if len(names) > 1 else (value,), strict=True)) for value in mark.args[1]]
+        made = [{**one, **other} for one in made for other in sets]
+    return made
+
+
+def failures(make_store):
+    """Run every test of the contract; yield the names of those that fail."""
+    contract = store_contract(make_store, requirements=CALM)
+    crowded = contract.whole_store().tenant("crowd")
+    with crowded.begin() as unit:
+        for one in crowd():
+            unit.of(type(one)).add(one)
+        unit.commit()
+    everyone = [attrs.evolve(one, version=1) for one in crowd()]
+    tests = [pair for pair in inspect.getmembers(contract, inspect.isfunction) if pair[0].startswith("test_")]
+    for number, (name, test) in enumerate(tests):
+        for at, chosen in enumerate(settings_of(test)):
+            needed = inspect.signature(test).parameters
+            given = {"store": contract.whole_store().tenant(f"t{number}-{at}"), "crowded": (crowded, everyone)}
+            try:
+                test(contract(), **{key: value for key, value in given.items() if key in needed}, **chosen)
+            except pytest.skip.Exception:
+                break
+            except (Exception, pytest.fail.Exception):  # noqa: BLE001  # any failure counts
+                yield name
+
+
+def test_the_sound_store_fails_nothing():
+    assert list(failures(sound.MemoryStore)) == []
+
+
+@pytest.mark.parametrize("bug", BUGS)
+def test_the_contract_catches(bug):
+    assert next(failures(faulty(bug)), None) is not None

@@ -66,7 +66,7 @@ def _ledger(unit: UnitOfWork, model: type[M], customer: UUID, time: str, until: 
 
 
 def _sources(unit: UnitOfWork, customer: UUID, as_of: datetime) -> tuple[SourceRecord, ...]:
-    """The records whose last decision says that they speak of this customer."""
+    """Return the records whose last decision says that they speak of this customer."""
     links = _ledger(unit, IdentityLink, customer, "decided_at", as_of)
     records = list(dict.fromkeys(link.record_id for link in links))
     about = (where("record_id").is_in(records)) & (where("decided_at") <= as_of)

@@ -1,6 +1,6 @@
 """The contract of single entities: adding, finding, saving, removing, and every rule between them."""
 
-# ruff: noqa: S101, D102, PLR0904  # a contract is made of assertions; the names of its methods are its sentences
+# ruff: noqa: D102, PT012, ARG005  # a contract is made of assertions; the names of its methods are its sentences
 from __future__ import annotations
 
 from collections.abc import Callable

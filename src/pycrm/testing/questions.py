@@ -1,6 +1,6 @@
 """The contract of questions: every store answers as `evaluate` does, page by page, in a total order."""
 
-# ruff: noqa: S101, D102  # a contract is made of assertions; the names of its methods are its sentences
+# ruff: noqa: D102, SLF001  # a contract is made of assertions; the names of its methods are its sentences
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
@@ -20,7 +20,7 @@ from pycrm.model.order import OrderStatus, Product
 from pycrm.model.predicate import AllOf, AnyOf, Predicate, evaluate, where
 from pycrm.storage.protocols import Store
 from pycrm.storage.query import By, Query, asc, desc
-from pycrm.testing.made import NOW, ana, an_order, firm, pen
+from pycrm.testing.made import NOW, an_order, ana, firm, pen
 from pycrm.testing.requirements import Requirements
 
 __all__ = ["Questions", "crowd"]
@@ -186,8 +186,6 @@ def _expected(everyone: Sequence[Any], query: Query[Any]) -> list[Any]:
             return one
 
         present = sorted((one for one in found if held(one) is not None), key=held, reverse=by.direction == "desc")
-        if by.direction == "desc":  # a stable order downwards
-            present = sorted(reversed([o for o in found if held(o) is not None]), key=held)[::-1]
         missing = [one for one in found if held(one) is None]
         found = missing + present if by.nulls == "first" else present + missing
     return found

@@ -1,6 +1,6 @@
 """The contract of units of work: all or nothing, who wins, what is remembered, and many rows at once."""
 
-# ruff: noqa: S101, D102  # a contract is made of assertions; the names of its methods are its sentences
+# ruff: noqa: D102, PT012  # a contract is made of assertions; the names of its methods are its sentences
 from __future__ import annotations
 
 import threading

@@ -123,7 +123,7 @@ class Compiler:
         return (sql if sql == _FALSE else self._present(column, sql)), values
 
     def _present(self, column: Column, sql: str) -> str:
-        """`sql` that is false, not unknown, where the value is missing: negation stays plain."""
+        """Return `sql` that is false, not unknown, where the value is missing: negation stays plain."""
         return f"({self.quoted[column.name]} IS NOT NULL AND {sql})" if column.nullable else sql
 
     def _compared(self, column: Column, op: Op, value: Any) -> tuple[str, list[Any]]:
@@ -186,7 +186,7 @@ class Compiler:
         return value if value is None or bind is None else bind(value)
 
     def _steps(self, term: Term, value: Any) -> tuple[str, str]:
-        """SQL for "behind this value" and "at this value"; each takes the value once unless it is missing."""
+        """Return SQL for "behind this value" and "at this value"; each takes the value once unless it is missing."""
         name, mark = self.quoted[term.column.name], self.dialect.parameter
         if value is None:
             return (_FALSE if term.nulls_last else f"{name} IS NOT NULL"), f"{name} IS NULL"

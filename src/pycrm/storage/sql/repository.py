@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from typing import TYPE_CHECKING, Any, Generic
 from uuid import UUID
 
@@ -204,6 +205,8 @@ class SqlRepository(Generic[E]):
 
     def _put_keys(self, entity: Any, before: Any) -> None:
         """Keep the search and unique tables in step with one changed entity."""
+        if not self._map.many and not self._map.each:
+            return
         self._put_keys_of([(entity, before)])
 
     def _put_keys_of(self, pairs: Iterable[tuple[Any, Any]]) -> None:
@@ -562,11 +565,19 @@ def _at_version(entity: Any, version: int) -> Any:
     """`entity` at another version, without running its validators again."""
     if entity.version == version:
         return entity
-    if any(not attribute.init for attribute in attrs.fields(type(entity))):
+    names = _copied(entity.__class__)
+    if names is None:
         return attrs.evolve(entity, version=version)
     made = object.__new__(type(entity))
     put: Callable[[Any, str, Any], None] = object.__setattr__
-    for attribute in attrs.fields(type(entity)):
-        put(made, attribute.name, getattr(entity, attribute.name))
+    for name in names:
+        put(made, name, getattr(entity, name))
     put(made, "version", version)
     return made
+
+
+@cache
+def _copied(model: type[Any]) -> tuple[str, ...] | None:
+    """Return the fields of a class, None where it computes some of its own."""
+    fields = attrs.fields(model)
+    return tuple(field.name for field in fields) if all(field.init for field in fields) else None

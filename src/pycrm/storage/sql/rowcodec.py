@@ -89,7 +89,7 @@ def row_codec(map: EntityMap, dialect: Dialect) -> RowCodec:
 
 
 def _read(names: dict[str, Any], name: str, dialect: Dialect, column: Column, at: int) -> str:
-    """The expression that reads one column, and what it needs among the names."""
+    """Return the expression that reads one column, and what it needs among the names."""
     term = f"r[{at}]"
     read = dialect.reader(column)
     made = term

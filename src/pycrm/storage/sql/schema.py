@@ -88,7 +88,7 @@ class _Builder:
 
 
 def _short(name: str) -> str:
-    """A name within 63 characters, the least of the databases."""
+    """Return a name within 63 characters, the least of the databases."""
     return name[:60]
 
 
@@ -191,7 +191,7 @@ def _entity_table(map: EntityMap, maps: MapSet, builder: _Builder) -> None:
 
 
 def _indexed(map: EntityMap) -> list[tuple[str, ...]]:
-    """The paths of each index, without those that another one begins with."""
+    """Return the paths of each index, without those that another one begins with."""
     wanted = {*map.indexes, *((c.path,) for c in map.searched), *((r.path,) for r in map.references)}
     return sorted(one for one in wanted if not any(other != one and other[: len(one)] == one for other in wanted))
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -105,14 +104,6 @@ class SqlUnit(Unit):
         for statement in statements:
             self.execute(statement)
 
-    @contextmanager
-    def _translated(self, blame: Callable[[Any], StoreError | None] | None = None) -> Iterator[None]:
-        """Raise a driver's error as ours; `blame` finds out which rule of which row it was."""
-        try:
-            yield
-        except self._link.errors as error:
-            raise self._as_ours(error, blame) from error
-
     def _as_ours(self, error: BaseException, blame: Callable[[Any], StoreError | None] | None = None) -> StoreError:
         failure = self.dialect.failure(error)
         self._lost = self._lost or failure.lost
@@ -141,29 +132,37 @@ class SqlUnit(Unit):
 
     def execute(self, sql: str, parameters: Sequence[Any] = (), blame: Any = None) -> int:
         """Run one statement and return how many rows it touched."""
-        with self._translated(blame):
+        try:
             self._cursor.execute(sql, parameters)
             return int(self._cursor.rowcount)
+        except self._link.errors as error:
+            raise self._as_ours(error, blame) from error
 
     def execute_many(self, sql: str, rows: Sequence[Sequence[Any]], blame: Any = None) -> int:
         """Run one statement for many rows."""
         if not rows:
             return 0
-        with self._translated(blame):
+        try:
             self._cursor.executemany(sql, rows)
             return int(self._cursor.rowcount)
+        except self._link.errors as error:
+            raise self._as_ours(error, blame) from error
 
     def fetch(self, sql: str, parameters: Sequence[Any] = ()) -> list[Any]:
         """Run a question and return its rows."""
-        with self._translated():
+        try:
             self._cursor.execute(sql, parameters)
             return list(self._cursor.fetchall())
+        except self._link.errors as error:
+            raise self._as_ours(error) from error
 
     def fetch_one(self, sql: str, parameters: Sequence[Any] = ()) -> Any:
         """Run a question and return its first row, or None."""
-        with self._translated():
+        try:
             self._cursor.execute(sql, parameters)
             return self._cursor.fetchone()
+        except self._link.errors as error:
+            raise self._as_ours(error) from error
 
     def _note(self, map: EntityMap, id: UUID, version: int, action: str, fields: Mapping[str, Any] | None) -> None:
         if map.append_only and action != "erase":
@@ -227,7 +226,7 @@ class SqlUnit(Unit):
             rows, self._audit = self._audit, []
             marks = ", ".join([self.dialect.parameter] * 9)
             self.execute_many(
-                "INSERT INTO pycrm_audit (tenant, model, id, version, action, at, actor, cause, fields)"
+                "INSERT INTO pycrm_audit (tenant, model, id, version, action, at, actor, cause, fields)"  # noqa: S608  # names alone
                 f" VALUES ({marks})",
                 rows,
             )
