@@ -14,8 +14,8 @@ from pycrm.storage.backup import Kept
 from pycrm.storage.mapping import EntityMap
 from pycrm.storage.protocols import Change, Isolation, OnConflict
 from pycrm.storage.query import E, Query
-from pycrm.storage.sql.repository import SqlRepository
 from pycrm.storage.sql.dialects import Dialect
+from pycrm.storage.sql.repository import SqlRepository
 from pycrm.storage.sql.statements import AT, ID, Statements
 from pycrm.storage.unit import Unit, event_of
 
