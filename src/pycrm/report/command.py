@@ -213,6 +213,8 @@ def _demo(given: argparse.Namespace, stream: TextIO) -> Iterator[str]:
             shutil.rmtree(own, ignore_errors=True)
         raise
     yield f"A simulated business of {given.customers:,} people (seed {given.seed}) in {url}"
+    for section in more:
+        yield f"{section.title}: {' '.join(section.sentences)}"
     if done.before:
         yield "It was there already; the store is unchanged."
     yield from _said(given, made)

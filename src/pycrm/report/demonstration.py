@@ -45,6 +45,8 @@ class Loop:
         Who is who.
     people, whole : int
         People there are in truth; those of them whose records all were found, and nobody else's with them.
+    assessed : DifferentiateReport or None
+        What they are worth; None where it was assessed before.
     planned : InteractReport or None
         Whom to speak to next; None where it was planned before.
     decided : PersonaliseReport or None
@@ -55,6 +57,7 @@ class Loop:
     identified: identify.IdentifyReport
     people: int
     whole: int
+    assessed: differentiate.DifferentiateReport | None
     planned: interact.InteractReport | None
     decided: personalise.PersonaliseReport | None
 
@@ -82,7 +85,15 @@ def fill(
         if runs.page(Query(ImportRun, where("key") == key), size=1).items:
             identified = identify.resolve(together, at=now)
             people, whole = _against_truth(business, work)
-            return Loop(before=True, identified=identified, people=people, whole=whole, planned=None, decided=None)
+            return Loop(
+                before=True,
+                identified=identified,
+                people=people,
+                whole=whole,
+                assessed=None,
+                planned=None,
+                decided=None,
+            )
         if any(work.of(model).page(Query(model), size=1).items for model in (Order, SourceRecord)):
             raise InvalidValueError("store", key, "it holds other data; give the demonstration a store of its own")
         say("identify")
@@ -97,7 +108,7 @@ def fill(
         identified = identify.resolve(together, at=now)
         as_of = now.date()
         say("differentiate")
-        differentiate.assess(together, as_of=as_of, unit=unit)
+        assessed = differentiate.assess(together, as_of=as_of, unit=unit)
         say("interact")
         planned = interact.plan(together, as_of=as_of, at=now)
         say("personalise")
@@ -105,7 +116,15 @@ def fill(
         people, whole = _against_truth(business, work)
         runs.add(ImportRun(source=NAME, key=key, started_at=now))
         work.commit()
-    return Loop(before=False, identified=identified, people=people, whole=whole, planned=planned, decided=decided)
+    return Loop(
+        before=False,
+        identified=identified,
+        people=people,
+        whole=whole,
+        assessed=assessed,
+        planned=planned,
+        decided=decided,
+    )
 
 
 def _put(work: UnitOfWork, model: type[Any], entities: Iterable[Entity]) -> None:
@@ -155,7 +174,7 @@ def _against_truth(business: SimulatedBusiness, work: UnitOfWork) -> tuple[int, 
 
 def sections(loop: Loop) -> tuple[Section, ...]:
     """Return what the loop adds to a report."""
-    return (_identified(loop), _planned(loop), _decided(loop))
+    return (_identified(loop), _assessed(loop), _planned(loop), _decided(loop))
 
 
 def _counted(caption: str, heads: tuple[str, str], counts: Iterable[tuple[str, int]]) -> Table:
@@ -193,6 +212,32 @@ def _identified(loop: Loop) -> Section:
                 found.addressability.items(),
             ),
         ),
+    )
+
+
+def _assessed(loop: Loop) -> Section:
+    if loop.assessed is None:
+        return Section(
+            name="differentiate",
+            title="Differentiate",
+            sentences=("The customers were assessed before; the snapshot is in the store.",),
+        )
+    found = loop.assessed
+    worth = (
+        ""
+        if found.expected_value is None
+        else f" and are expected to bring {found.expected_value} in the next twelve months"
+    )
+    return Section(
+        name="differentiate",
+        title="Differentiate",
+        sentences=(
+            (
+                f"{found.customers:,} customers brought {found.revenue} in {found.orders:,} orders since {found.since}{worth}; each has a "
+                "segment, a tier and the reasons for both, kept as a snapshot."
+            ),
+        ),
+        tables=(_counted("Value tiers", ("Tier", "Customers"), found.tiers.items()),),
     )
 
 
