@@ -39,6 +39,8 @@ from pycrm.model.experiment import (
 from pycrm.model.import_run import ImportOutcome, ImportRun, RowStatus
 from pycrm.model.intent import ContactIntent, IntentKind
 from pycrm.model.interaction import Direction, Interaction, InteractionKind, Mode, Participant
+from pycrm.model.knowledge import CustomerFact, FactKind, FactOrigin, Topic
+from pycrm.model.lead import ALLOWED_LEAD_STATES, Conversion, Lead, LeadChange
 from pycrm.model.lifecycle import ALLOWED, Stage, StageChange
 from pycrm.model.money import Money, MoneyAt
 from pycrm.model.offer import Offer, OfferDecision, OfferKind
@@ -58,6 +60,7 @@ from pycrm.model.points import (
 from pycrm.model.predicate import AllOf, AnyOf, Not, Op, Where
 from pycrm.model.referral import Household, Referral, ReferralProgram, ReferralStatus, RejectReason
 from pycrm.model.reward import Redemption, RedemptionStatus, Reward, RewardKind
+from pycrm.model.segment import Segment, SegmentMembership
 from pycrm.model.source import IdentityLink, SourceRecord
 from pycrm.model.time import Period
 
@@ -761,7 +764,51 @@ referrals = st.builds(
     ),
 )
 
+segments = st.builds(
+    lambda one, other, **fields: Segment(included=frozenset({one}), excluded=frozenset({other}) - {one}, **fields),
+    ids,
+    ids,
+    **_entity(name=codes, description=maybe(text())),
+)
+memberships = st.builds(
+    lambda start, lasts, **fields: SegmentMembership(period=Period(start, start + lasts), **fields),
+    days,
+    st.timedeltas(timedelta(seconds=1), timedelta(days=9)),
+    **_entity(segment=codes, customer_id=ids, reasons=many(reasons)),
+)
+customer_facts = st.builds(
+    CustomerFact,
+    **_entity(
+        customer_id=ids,
+        topic=st.builds(Topic, st.sampled_from(FactKind), codes),
+        value=maybe(text()),
+        strength=fractions,
+        origin=st.sampled_from(FactOrigin),
+        confidence=fractions,
+        recorded_at=instants,
+        period=periods(),
+        evidence=maybe(evidence_refs),
+    ),
+)
+leads = st.builds(
+    Lead, **_entity(customer_id=ids, source=codes, created_at=instants, owner_id=maybe(ids), topic=maybe(text()))
+)
+lead_changes = st.builds(
+    lambda step, **fields: LeadChange(from_state=step[0], to_state=step[1], **fields),
+    st.sampled_from([(one, other) for one, after in ALLOWED_LEAD_STATES.items() for other in sorted(after)]),
+    **_entity(lead_id=ids, occurred_at=instants, reason=codes, rules_version=maybe(text()), actor=maybe(actors)),
+)
+conversions = st.builds(
+    Conversion, **_entity(lead_id=ids, customer_id=ids, opportunity_id=maybe(ids), order_id=ids, at=instants)
+)
+
 ENTITIES = {
+    Conversion: conversions,
+    CustomerFact: customer_facts,
+    Lead: leads,
+    LeadChange: lead_changes,
+    Segment: segments,
+    SegmentMembership: memberships,
     EarningRule: earning_rules,
     ProgramBudget: program_budgets,
     Redemption: redemptions,

@@ -13,12 +13,15 @@ from pycrm.model.experiment import Assignment, Decision, Experiment, Exposure, F
 from pycrm.model.import_run import ImportRun
 from pycrm.model.intent import ContactIntent
 from pycrm.model.interaction import Interaction
+from pycrm.model.knowledge import CustomerFact
+from pycrm.model.lead import Conversion, Lead, LeadChange
 from pycrm.model.lifecycle import StageChange
 from pycrm.model.offer import Offer, OfferDecision
 from pycrm.model.order import Order, Product, UnallocatedRefund
 from pycrm.model.points import PointsAccount, PointsEntry
 from pycrm.model.referral import Referral, ReferralProgram
 from pycrm.model.reward import Redemption, Reward
+from pycrm.model.segment import Segment, SegmentMembership
 from pycrm.model.source import IdentityLink, SourceRecord
 from pycrm.storage.mapping import EntityMap, UniqueEach
 
@@ -148,5 +151,21 @@ def default_maps() -> tuple[EntityMap, ...]:
             Referral,
             references={"advocate_id": Customer, "friend_id": Customer},
             indexes=[("program_code", "advocate_id"), ("friend_id",)],
+        ),
+        EntityMap.of(Segment, unique=[("name",)]),
+        EntityMap.of(
+            SegmentMembership,
+            references=of_customer,
+            searched=["period.start", "period.end"],
+            indexes=["segment", "customer_id"],
+        ),
+        EntityMap.of(CustomerFact, references=of_customer, indexes=[("customer_id", "recorded_at")], append_only=True),
+        EntityMap.of(Lead, references=of_customer, indexes=[("customer_id", "created_at"), ("created_at",)]),
+        EntityMap.of(LeadChange, references={"lead_id": Lead}, indexes=[("lead_id", "occurred_at")], append_only=True),
+        EntityMap.of(
+            Conversion,
+            references={"lead_id": Lead, "customer_id": Customer, "order_id": Order},
+            indexes=["at"],
+            append_only=True,
         ),
     )
