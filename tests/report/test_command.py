@@ -73,10 +73,10 @@ def test_flags_change_what_is_read(folder, capsys):
         "--as-of",
         "2025-06-30",
     ]
-    assert main([*arguments, "--text", "--currency", "USD"]) == 0
+    assert main([*arguments, "--text", "--currency", "EUR"]) == 0
     told = json.loads(Path("r.json").read_text(encoding="utf-8"))
     assert told["as_of"] == "2025-06-30"
-    assert told["currency"] == "USD"
+    assert told["currency"] == "EUR"
     assert told["dropped"]["after the as-of date"] > 0
     assert told["dropped"]["credit or cancellation (ignored)"] > 0
     assert told["purchase_model"]["unit"] == "day"
@@ -173,7 +173,7 @@ def test_an_order_of_all_kinds_of_rows_keeps_its_money_exactly(folder):
         (["report", "orders.csv", "--store", "crm.db"], "write it as a URL"),
         (["report", "orders.csv", "--store", "sqlite:///orders.csv"], "not an SQLite database"),
         (["report", "orders.csv", "--store", "sqlite:///no/crm.db"], "its folder does not exist"),
-        (["report", "orders.csv", "--store", "sqlite:///crm.db", "--currency", "XYZ"], "'XYZ' is no currency"),
+        (["report", "orders.csv", "--store", "sqlite:///crm.db", "--currency", "XYZ"], "XYZ is no currency"),
         (["report", "orders.csv", "--store", "sqlite:///crm.db", "--currency", "-"], "no column says in what currency"),
         (["demo", "--store", "elsewhere"], "write it as a URL"),
     ],
@@ -296,3 +296,49 @@ def test_a_reader_who_stops_reading_is_no_error(folder):
     assert running.wait() == 0
     assert b"Traceback" not in error
     running.stderr.close()
+
+
+def orders_in(path, *rows, head="customer,date,amount,currency"):
+    path.write_text("\n".join([head, *rows]) + "\n", encoding="utf-8")
+
+
+def test_a_currency_told_does_not_overrule_what_the_file_says(folder, capsys):
+    orders_in(folder / "two.csv", "ana,2026-01-01,5,EUR", "bob,2026-01-02,5,USD")
+    assert main(["report", "two.csv", "--currency", "EUR"]) == 2
+    assert "there are two currencies, EUR and USD" in capsys.readouterr().err
+    orders_in(folder / "one.csv", "ana,2026-01-01,5,USD", "bob,2026-01-02,5,USD")
+    assert main(["report", "one.csv", "--currency", "EUR"]) == 2
+    assert "its amounts are in USD, not in EUR" in capsys.readouterr().err
+    assert main(["report", "one.csv", "--currency", "XXQ"]) == 2
+    assert "XXQ is no currency" in capsys.readouterr().err
+
+
+def test_a_date_after_today_is_left_out_and_does_not_move_the_as_of_date(folder, capsys):
+    rows = [f"c{n % 40},2026-01-{1 + n % 28:02},5,EUR" for n in range(60)]
+    orders_in(folder / "late.csv", *rows, "zoe,2204-01-31,5,EUR")
+    assert main(["report", "late.csv", "--json", "r.json"]) == 0
+    told = json.loads(Path("r.json").read_text(encoding="utf-8"))
+    assert told["as_of"] == "2026-01-28"
+    assert told["dropped"] == {"after the as-of date": 1}
+    orders_in(folder / "all.csv", "zoe,2204-01-31,5,EUR")
+    assert main(["report", "all.csv"]) == 2
+    assert "every date lies after today" in capsys.readouterr().err
+
+
+def test_a_page_that_cannot_be_written_leaves_the_store_as_it_was(folder, monkeypatch, capsys):
+    from pycrm.errors import UnreadableFileError
+    from pycrm.report import command
+
+    def full(texts):
+        raise UnreadableFileError(str(min(texts)), "no space left on device", "name another place")
+
+    monkeypatch.setattr(command, "write_all", full)
+    assert main(["report", "orders.csv", "--store", "sqlite:///crm.db"]) == 2
+    assert "no space left" in capsys.readouterr().err
+    assert sorted(path.name for path in folder.iterdir()) == ["orders.csv"]
+
+
+def test_the_demo_says_what_each_of_the_four_verbs_found(folder, capsys):
+    assert main(["demo", "--customers", "60", "--store", f"sqlite:///{folder}/demo.db", "--out", "demo.html"]) == 0
+    said = capsys.readouterr().out
+    assert all(f"{verb}: " in said for verb in ("Identify", "Differentiate", "Interact", "Personalise"))

@@ -148,6 +148,18 @@ def test_a_day_begins_where_the_zone_says():
         differentiate.assess(store, as_of=TODAY, zone="Europe/Madrid")
 
 
+@pytest.mark.parametrize("as_of", [date.max, NOW, "2026-01-01", None])
+def test_a_day_that_is_none_or_the_last_of_all_is_refused(as_of):
+    with pytest.raises(InvalidValueError, match="as_of"):
+        differentiate.assess(store_of(customer("Ana")), as_of=as_of)
+
+
+@pytest.mark.parametrize("wrong", [{"zone": "Mars/X"}, {"zone": "../etc"}, {"zone": None}, {"horizon": 12}])
+def test_a_zone_or_a_horizon_that_is_none_is_refused_by_name(wrong):
+    with pytest.raises(InvalidValueError, match=next(iter(wrong))):
+        differentiate.assess(store_of(customer("Ana")), as_of=TODAY, **wrong)
+
+
 def test_a_horizon_looks_ahead():
     with pytest.raises(InvalidValueError, match="at least one unit"):
         Horizon(length=0)

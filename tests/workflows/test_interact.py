@@ -86,6 +86,11 @@ def test_the_topics_of_the_house_use_the_assessment():
     assert {"thanks", "what_changed"} <= set(report.topics)
 
 
+def test_a_naive_time_is_refused():
+    with pytest.raises(InvalidValueError, match="at"):
+        interact.plan(store_of(), as_of=TODAY, at=NOW.replace(tzinfo=None))
+
+
 def test_a_plan_needs_topics_with_codes_of_their_own_and_worth():
     with pytest.raises(InvalidValueError, match="a code of its own"):
         planned(store_of(), topics=(ASK, ASK))

@@ -44,8 +44,8 @@ class ImportOutcome:
 
     row: int = field(validator=at_least(0))
     status: RowStatus = field(validator=is_a(RowStatus))
-    key: str | None = None
-    reason: str | None = None
+    key: str | None = field(default=None, validator=optional(is_line))
+    reason: str | None = field(default=None, validator=optional(is_line))
 
 
 def count_outcomes(outcomes: Iterable[ImportOutcome]) -> Mapping[str, int]:

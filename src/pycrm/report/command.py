@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TextIO
 
@@ -54,6 +54,7 @@ def _report(given: argparse.Namespace, stream: TextIO) -> Iterator[str]:
         date_order=given.date_order,
         refunds=given.refunds,
         as_of=None if given.as_of is None else np.datetime64(given.as_of.isoformat(), "D"),
+        today=np.datetime64(datetime.now(UTC).date() + timedelta(days=1), "D"),  # somewhere it is tomorrow already
         max_dropped=given.max_dropped,
     )
     with Progress(stream, steps=7 + bool(given.store)) as say:
@@ -72,9 +73,11 @@ def _report(given: argparse.Namespace, stream: TextIO) -> Iterator[str]:
         said: list[str] = []
         if given.store:
             say(f"keeping it in {plain(given.store)}")
-            said = _keep(given, lines)
-        say("writing")
-        _write(given, found, made)
+            # Written while the store can still go back: either all of it is there in the end, or nothing.
+            said = _keep(given, lines, lambda: _write(given, found, made))
+        else:
+            say("writing")
+            _write(given, found, made)
     yield from _said(given, made)
     yield from said
 
@@ -148,7 +151,7 @@ def _is_sqlite(file: Path) -> bool:
         return stream.read(16) == b"SQLite format 3\x00"
 
 
-def _keep(given: argparse.Namespace, lines: OrderLines) -> list[str]:
+def _keep(given: argparse.Namespace, lines: OrderLines, write: Callable[[], None]) -> list[str]:
     from pycrm.report.importing import import_lines
     from pycrm.report.together import Together
     from pycrm.workflows import differentiate
@@ -158,11 +161,13 @@ def _keep(given: argparse.Namespace, lines: OrderLines) -> list[str]:
     with _opened(given.store) as store, store.begin(actor="report", cause=cause) as unit:
         done = import_lines(store, unit, lines, settle(lines), path=given.file, at=now)
         if done.before is not None:
+            write()
             when = f"{done.before:%Y-%m-%d %H:%M} UTC"
             return [f"Store: these lines were imported on {when} already; {given.store} is unchanged"]
         if lines.amount.max() > 0:
             as_of = date.fromisoformat(str(lines.as_of))
             differentiate.assess(Together(store, unit), as_of=as_of, unit=given.unit, currency=lines.currency)
+        write()
         unit.commit()
     if done.nothing:
         return [f"Store: all {done.unchanged:,} orders were there already; nothing in {given.store} changed"]

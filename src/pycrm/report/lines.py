@@ -13,6 +13,7 @@ import pandas as pd
 from attrs import field, frozen
 from numpy.typing import NDArray
 
+from pycrm.model.money import CURRENCIES
 from pycrm.report.amounts import Texts, currencies_of, decimal_mark, parse_amounts
 from pycrm.report.columns import ColumnMapping, recognise
 from pycrm.report.dates import parse_dates
@@ -47,6 +48,8 @@ class ReadOptions:
         Which number of a date is what.
     refunds : {"net", "ignore"}
         Whether credit lines are kept, to be set against purchases, or left out.
+    today : numpy.datetime64, optional
+        The present day: a later date is a typing error, its line is left out. Without it every date is believed.
     as_of : numpy.datetime64, optional
         The last day that counts; otherwise the last in the file.
     max_dropped : float
@@ -60,6 +63,7 @@ class ReadOptions:
     date_order: str | None = None
     refunds: str = "net"
     as_of: np.datetime64 | None = None
+    today: np.datetime64 | None = None
     max_dropped: float = 0.05
 
 
@@ -155,7 +159,9 @@ def read_lines(path: str | Path, options: ReadOptions | None = None) -> OrderLin
     told = dict(options.columns)
     stated = told.get("currency", "")
     if len(stated) == 3 and stated.isupper() and stated not in source.header:
-        told["currency"] = "-"
+        if stated not in CURRENCIES:
+            raise source.error(f"{stated} is no currency", "give an ISO 4217 code such as EUR")
+        del told["currency"]
     else:
         stated = ""
     mapping = recognise(source, told)
@@ -188,13 +194,25 @@ def read_lines(path: str | Path, options: ReadOptions | None = None) -> OrderLin
     _check_damage(source, mapping, reason, reasons, blank=blank, too_long=too_long, bound=options.max_dropped)
 
     open_rows = (reason == 0) & ~blank
-    currency = stated or _currency(source, table, mapping, open_rows)
+    currency = _currency(source, table, mapping, open_rows)
+    if stated and currency not in {None, stated}:
+        raise source.error(
+            f"its amounts are in {currency}, not in {stated}",
+            "leave out --currency",
+            column=mapping.currency or mapping.amount,
+        )
+    currency = stated or currency
     if options.as_of is None:
         if not open_rows.any():
             raise source.error(
                 "no line has a customer", "name another column with --customer COLUMN", column=mapping.customer
             )
-        as_of = time[open_rows].max().astype("datetime64[D]")
+        known = time[open_rows]
+        if options.today is not None:
+            known = known[known < options.today.astype("datetime64[D]") + 1]
+            if not known.size:
+                raise source.error("every date lies after today", "name the column of the dates", column=mapping.time)
+        as_of = known.max().astype("datetime64[D]")
     else:
         as_of = options.as_of.astype("datetime64[D]")
     leave_out(LATER, time >= (as_of + 1).astype("datetime64[us]"))

@@ -93,10 +93,18 @@ def _facts(figures: Figures) -> tuple[Fact, ...]:
             Fact(
                 "Next 12 months",
                 _money(value.total, figures),
-                f"{_money(value.low, figures)} to {_money(value.high, figures)} (95 %)",
+                f"{_between(value.low, value.high, figures)} (95 %)"
+                if math.isfinite(value.low)
+                else "no interval: the data do not determine the model",
             )
         )
     return tuple(made)
+
+
+def _between(low: float, high: float, figures: Figures) -> str:
+    if not (math.isfinite(low) and math.isfinite(high)):
+        return "no interval: the data do not determine the model"
+    return f"{_money(low, figures)} to {_money(high, figures)}"
 
 
 def _summary(figures: Figures) -> tuple[str, ...]:
@@ -121,7 +129,7 @@ def _summary(figures: Figures) -> tuple[str, ...]:
     if not isinstance(value, Unestimable):
         made.append(
             f"Existing customers are expected to bring {_money(value.total, figures)} in the next twelve months "
-            f"({_money(value.low, figures)} to {_money(value.high, figures)})."
+            f"({_between(value.low, value.high, figures)})."
         )
     if isinstance(holdout, Holdout) and holdout.actual:
         off = holdout.predicted / holdout.actual - 1
@@ -509,8 +517,10 @@ def _top(figures: Figures) -> Section:
 def _top_row(one: Customer, figures: Figures, widest: float) -> tuple[str | Bar, ...]:
     worth: str | Bar = "–"
     if one.expected is not None and one.low is not None and one.high is not None:
-        text = f"{_money(one.expected, figures)} ({_money(one.low, figures)} to {_money(one.high, figures)})"
-        worth = Bar(text, one.expected / widest, one.low / widest, one.high / widest)
+        text = f"{_money(one.expected, figures)} ({_between(one.low, one.high, figures)})"
+        worth = Bar(text, one.expected / widest)
+        if math.isfinite(one.low) and math.isfinite(one.high):
+            worth = Bar(text, one.expected / widest, one.low / widest, one.high / widest)
     return (
         plain(one.name),
         f"{one.orders:,}",

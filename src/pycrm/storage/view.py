@@ -19,7 +19,7 @@ from pycrm.model.offer import OfferDecision
 from pycrm.model.order import Order, UnallocatedRefund
 from pycrm.model.predicate import where
 from pycrm.model.source import IdentityLink, SourceRecord, identities
-from pycrm.model.time import in_utc
+from pycrm.model.time import in_utc, instant
 from pycrm.storage.protocols import Store, UnitOfWork
 from pycrm.storage.query import Query, asc
 
@@ -96,7 +96,7 @@ def customer_view(store: Store, id: UUID, as_of: datetime) -> CustomerView:
     >>> view.customer.display_name, view.orders
     ('Ana', ())
     """
-    until = in_utc(as_of)
+    until = instant(as_of)
     with store.begin(read_only=True) as unit:
         assessments = Query(
             Assessment,

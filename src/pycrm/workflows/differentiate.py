@@ -8,7 +8,7 @@ from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any, TypeAlias
 from uuid import UUID
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import numpy as np
 import pandas as pd
@@ -325,8 +325,18 @@ def assess(
     NotEstimableError
         If there is no order yet.
     """
+    if type(as_of) is not date or as_of >= date.max:
+        raise InvalidValueError(
+            "as_of", as_of, "give a calendar date that has a day after it, such as date(2026, 1, 31)"
+        )
+    if horizon is not None and not isinstance(horizon, Horizon):
+        raise InvalidValueError("horizon", horizon, "give a Horizon, such as Horizon(length=12, unit='month')")
+    try:
+        local = ZoneInfo(zone)
+    except (ZoneInfoNotFoundError, ValueError, TypeError, OSError):
+        raise InvalidValueError("zone", zone, "give an IANA zone, such as 'Europe/Madrid'") from None
     with store.begin(actor=actor, cause="differentiate.assess") as unit_of_work:
-        report = _assess(unit_of_work, as_of, run, currency, ZoneInfo(zone), unit, horizon)
+        report = _assess(unit_of_work, as_of, run, currency, local, unit, horizon)
         unit_of_work.commit()
     return report
 

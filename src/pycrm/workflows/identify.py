@@ -26,6 +26,7 @@ from pycrm.model.lifecycle import Stage, StageChange, stage_of
 from pycrm.model.order import Order
 from pycrm.model.predicate import where
 from pycrm.model.source import IdentityLink, SourceRecord, identities
+from pycrm.model.time import instant
 from pycrm.normalise import date_key, email_key, is_placeholder, name_key, phone_key, tax_id_key
 from pycrm.storage.lookups import consents_by_customer
 from pycrm.storage.protocols import Store, UnitOfWork
@@ -242,6 +243,7 @@ def resolve(
     >>> report.customers, report.duplicates
     (1, 1)
     """
+    at = instant(at)
     with store.begin(actor=actor, cause="identify.resolve") as unit:
         report = _resolve(unit, at, tuple(rules), purpose)
         unit.commit()

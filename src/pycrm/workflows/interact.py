@@ -19,6 +19,7 @@ from pycrm.model.facts import facts_of
 from pycrm.model.intent import ContactIntent, IntentKind
 from pycrm.model.order import Order
 from pycrm.model.predicate import Predicate, all_of, any_of, evaluate, where
+from pycrm.model.time import instant
 from pycrm.storage.lookups import consents_by_customer, last_assessments
 from pycrm.storage.protocols import Store, UnitOfWork
 from pycrm.storage.query import Query
@@ -180,6 +181,7 @@ def plan(
     if len(set(codes)) != len(codes):
         raise InvalidValueError("topics", codes, "give each topic a code of its own")
     ours = [channel_code(channel) for channel in channels]
+    at = instant(at)
     with store.begin(actor=actor, cause="interact.plan") as unit:
         report = _plan(unit, as_of, at, run, purpose, ours, topics, again_after)
         unit.commit()

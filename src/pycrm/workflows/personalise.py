@@ -21,6 +21,7 @@ from pycrm.model.facts import facts_of
 from pycrm.model.offer import Offer, OfferDecision
 from pycrm.model.order import Order, OrderStatus
 from pycrm.model.predicate import evaluate, where
+from pycrm.model.time import instant
 from pycrm.storage.lookups import consents_by_customer, last_assessments
 from pycrm.storage.protocols import Store, UnitOfWork
 from pycrm.storage.query import Query
@@ -89,6 +90,7 @@ def decide(
         Who does it, for the audit trail.
     """
     ours = [channel_code(channel) for channel in channels]
+    at = instant(at)
     with store.begin(actor=actor, cause="personalise.decide") as unit:
         report = _decide(unit, as_of, at, run, ours)
         unit.commit()
