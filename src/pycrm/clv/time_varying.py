@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,6 +25,9 @@ if TYPE_CHECKING:
 
 __all__ = ["CovariatePaths", "TimeVaryingParetoNBD", "covariate_gaps"]
 
+_NEVER = 2**40
+"""A day beyond every other, which NumPy still writes as a date."""
+
 
 def _first_days(orders: Frame, customer: str, time: str) -> tuple[NDArray[Any], NDArray[np.int64], NDArray[np.int64]]:
     """Return the customers, and the distinct (customer, day) of their orders as two sorted columns."""
@@ -38,6 +40,13 @@ def _first_days(orders: Frame, customer: str, time: str) -> tuple[NDArray[Any], 
         raise InvalidDataError(customer, int(np.argmax(code < 0)), None, "give a customer, or drop the row")
     pairs = np.unique(np.column_stack([code, day]), axis=0)
     return who, pairs[:, 0], pairs[:, 1]
+
+
+def _places(who: NDArray[Any], customers: NDArray[Any]) -> NDArray[np.int64]:
+    """Return where each of `customers` stands in `who`, -1 where he does not."""
+    import pandas as pd
+
+    return np.asarray(pd.Index(who).get_indexer(pd.Index(customers)), dtype=np.int64)
 
 
 def covariate_gaps(
@@ -69,33 +78,40 @@ def covariate_gaps(
     import pandas as pd
 
     who, owner, when = _first_days(orders, customer, time)
-    starts = dict(zip(owner[::-1].tolist(), when[::-1].tolist(), strict=True))
+    begins = when[np.flatnonzero(np.concatenate(([True], owner[1:] != owner[:-1])))]
     table = eager(covariates)
-    place = {one: at for at, one in enumerate(who.tolist())}
-    known: dict[int, list[int]] = {}
-    for one, day in zip(column(table, customer).tolist(), day_numbers(table, time).tolist(), strict=True):
-        if one in place:
-            known.setdefault(place[one], []).append(day)
-    rows: list[tuple[Any, int, int | None, str]] = []
-    for at, one in enumerate(who.tolist()):
-        days = sorted(known.get(at, []))
-        if not days:
-            rows.append((one, starts[at], None, "the customer has no covariates"))
-            continue
-        if days[0] > starts[at]:
-            rows.append((one, starts[at], days[0], "the covariates begin after the first purchase"))
-        rows += [
-            (one, low + (every or 0), high, f"no row for more than {every} days")
-            for low, high in pairwise(days)
-            if every is not None and high - low > every
-        ]
-    epoch = dt.date(1970, 1, 1)
+    whose, day = _places(who, column(table, customer)), day_numbers(table, time)
+    order = np.lexsort((day, whose))
+    order = order[whose[order] >= 0]
+    whose, day = whose[order], day[order]
+    first = np.full(who.size, _NEVER)
+    np.minimum.at(first, whose, day)
+    none, late = np.flatnonzero(first == _NEVER), np.flatnonzero((first > begins) & (first < _NEVER))
+    wide = np.flatnonzero((whose[1:] == whose[:-1]) & (np.diff(day) > every)) if every is not None else none[:0]
+    at = np.concatenate([none, late, whose[wide]])
+    since = np.concatenate([begins[none], begins[late], day[wide] + (every or 0)])
+    until = np.concatenate([np.full(none.size, _NEVER), first[late], day[wide + 1]])
+    reason = np.repeat(
+        np.array(
+            [
+                "the customer has no covariates",
+                "the covariates begin after the first purchase",
+                f"no row for more than {every} days",
+            ],
+            dtype=object,
+        ),
+        [none.size, late.size, wide.size],
+    )
+    sequence = np.lexsort((since, at))
+    ends = until[sequence].astype("datetime64[D]").astype(object)
+    ends[until[sequence] == _NEVER] = None
     return pd.DataFrame(
-        [
-            (one, epoch + dt.timedelta(low), None if high is None else epoch + dt.timedelta(high), why)
-            for one, low, high, why in rows
-        ],
-        columns=[customer, "since", "until", "reason"],
+        {
+            customer: who[at[sequence]],
+            "since": since[sequence].astype("datetime64[D]").astype(object),
+            "until": ends,
+            "reason": reason[sequence],
+        }
     )
 
 
@@ -206,8 +222,7 @@ class CovariatePaths:
                 f"{one['reason']} (from {one['since']}; {len(gaps)} gaps in all, covariate_gaps lists them): fill them",
             )
         table = eager(covariates)
-        place = {one: at for at, one in enumerate(who.tolist())}
-        whose = np.array([place.get(one, -1) for one in column(table, customer).tolist()], dtype=np.int64)
+        whose = _places(who, column(table, customer))
         day = day_numbers(table, time)
         values = {name: numbers(table, name) for name in columns}
         order = np.lexsort((day, whose))
