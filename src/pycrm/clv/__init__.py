@@ -8,6 +8,7 @@ from pycrm.clv.beta_discrete_weibull import BetaDiscreteWeibull
 from pycrm.clv.beta_geo_beta_binomial import BetaGeoBetaBinomial
 from pycrm.clv.beta_geo_cnbd_k import BetaGeoCNBDk
 from pycrm.clv.beta_geo_nbd import BetaGeoNBD
+from pycrm.clv.covariate_paths import CovariatePaths, covariate_gaps
 from pycrm.clv.diagnostics import (
     HoldoutAccuracy,
     Lorenz,
@@ -33,7 +34,7 @@ from pycrm.clv.scenarios import Scenario, compare_scenarios, value_elasticities
 from pycrm.clv.shifted_beta_geo import ShiftedBetaGeo
 from pycrm.clv.spend import SpendCorrelation, spend_correlation
 from pycrm.clv.summary import calibration_holdout, customer_holdout, purchase_summary
-from pycrm.clv.time_varying import CovariatePaths, TimeVaryingParetoNBD, covariate_gaps
+from pycrm.clv.time_varying import TimeVaryingParetoNBD
 from pycrm.clv.units import convert
 from pycrm.clv.value import lifetime_value
 

@@ -19,7 +19,18 @@ from pycrm.clv._beta_geometric import on_distinct
 from pycrm.clv._history import Floats
 from pycrm.clv._quadrature import legendre, tanh_sinh
 
-__all__ = ["Cases", "cases", "counts", "discounted", "expected", "log_likelihood", "probability", "surviving"]
+__all__ = [
+    "Cases",
+    "cases",
+    "counts",
+    "discounted",
+    "expected",
+    "leaving",
+    "log_likelihood",
+    "negative_binomial",
+    "probability",
+    "surviving",
+]
 
 _CELLS = 32_768
 """Nodes times rows that stay in cache."""
@@ -165,8 +176,8 @@ def probability(n: Floats, start: Floats, length: Floats, *parameters: Floats) -
         h = np.log1p(length / beta)
         moment = np.expm1(h * u) * beta
         leaving = s * h * np.exp(-s * h * u)
-        stays = np.exp(-s * h) * _negative_binomial(n, length, r, alpha)
-        return np.asarray(stays + (weight * leaving * _negative_binomial(n, moment, r, alpha)).sum(axis=0))
+        stays = np.exp(-s * h) * negative_binomial(n, length, r, alpha)
+        return np.asarray(stays + (weight * leaving * negative_binomial(n, moment, r, alpha)).sum(axis=0))
 
     r, alpha, s, beta = parameters
     there = surviving(start, s, beta)
@@ -174,7 +185,25 @@ def probability(n: Floats, start: Floats, length: Floats, *parameters: Floats) -
     return np.asarray(there * within + np.where(n == 0.0, 1.0 - there, 0.0))
 
 
-def _negative_binomial(n: Floats, t: Floats, r: Floats, alpha: Floats) -> Floats:
+def leaving(n: Floats, up: Floats, out: Floats, *parameters: Floats) -> Floats:
+    """Return P(leaves within a piece of time, n purchases until then) of one who is alive where it begins.
+
+    Over the piece the integral of his purchase factor grows by `up` from `parameters[0]`, that of dropout by `out`; what
+    follows are r, alpha, s and beta, the latter where the piece begins.
+    """
+
+    def rows(*given: Floats) -> Floats:
+        n, up, out, bought, r, alpha, s, beta = given
+        u, _, weight = (part[:, None] for part in tanh_sinh(193))
+        h = np.log1p(out / beta)
+        share = np.expm1(h * u) * (beta / out)
+        each = negative_binomial(n, bought + up * share, r, alpha)
+        return np.asarray((weight * s * h * np.exp(-s * h * u) * each).sum(axis=0))
+
+    return on_distinct(rows, n, up, out, *parameters)
+
+
+def negative_binomial(n: Floats, t: Floats, r: Floats, alpha: Floats) -> Floats:
     """Return P(n purchases in t) of a customer who never leaves."""
     z = t / (alpha + t)
     with np.errstate(divide="ignore", invalid="ignore"):
