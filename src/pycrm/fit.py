@@ -107,7 +107,8 @@ class Fit(Generic[M]):
     converged : bool
         Whether the gradient vanished.
     gradient_norm : float
-        Largest absolute derivative of the mean log-likelihood in any log parameter.
+        Largest absolute derivative of the mean log-likelihood in any log parameter; where a parameter runs to a boundary, across
+        the direction in which it runs.
     steps : int
         Evaluations of the likelihood.
     weight : float

@@ -6,8 +6,17 @@ import attrs
 import numpy as np
 import pytest
 
-from pycrm.clv import BetaGeoNBD
-from pycrm.errors import DocumentError, InvalidDataError, InvalidValueError, NotEstimableError
+from pycrm.clv import BetaGeoNBD, ParetoNBD
+from pycrm.clv._pareto import log_likelihood
+from pycrm.clv._search import maximise
+from pycrm.errors import (
+    BoundaryWarning,
+    ConvergenceWarning,
+    DocumentError,
+    InvalidDataError,
+    InvalidValueError,
+    NotEstimableError,
+)
 from pycrm.fit import Fit
 
 TRUTH = BetaGeoNBD(r=0.6, alpha=6.0, a=0.9, b=2.5, unit="week")
@@ -137,3 +146,54 @@ def test_options_out_of_range_are_refused(fit, sample):
         fit.bootstrap(sample, random=np.random.default_rng(1), draws=0)
     with pytest.raises(InvalidDataError, match="summary"):
         fit.bootstrap(3, random=np.random.default_rng(1))
+
+
+@pytest.mark.parametrize("seed", [0, 4, 11])
+def test_a_maximum_at_a_boundary_has_converged_and_says_what_runs_where(seed):
+    # Everyone leaves with the same chance: a and b run to infinity at a fixed ratio, and the rest is determined.
+    truth = BetaGeoNBD(r=0.8, alpha=5.0, a=60.0, b=300.0)
+    sample = truth.simulate(np.full(60, 30.0), random=np.random.default_rng(seed))
+    with pytest.warns(BoundaryWarning, match="a runs to infinity and b runs to infinity"):
+        fit = BetaGeoNBD.fit(sample)
+    assert fit.converged
+    assert fit.gradient_norm <= 1e-8
+    assert len(fit.notes) == 1
+    history = (sample["frequency"], sample["recency"], sample["age"])
+    for name in ("r", "alpha"):
+        for factor in (0.999, 1.001):
+            near = attrs.evolve(fit.model, **{name: getattr(fit.model, name) * factor})
+            assert near.log_likelihood(*history).sum() < fit.log_likelihood
+
+
+def test_a_search_that_stops_early_has_not_converged_though_a_parameter_ran_far():
+    def slanted(values):
+        # Steep in one, running off in the other, and never at rest: |log u - 1| has a kink for a maximum.
+        u, v = values
+        return -abs(np.log(u) - 1.0) - 1.0 / v, np.array([-np.sign(np.log(u) - 1.0) / u, 1.0 / v**2])
+
+    with (
+        pytest.warns(BoundaryWarning, match="v runs to infinity"),
+        pytest.warns(ConvergenceWarning, match="derivative in u"),
+    ):
+        found = maximise(slanted, {"u": 1.0, "v": 1.0}, weight=1.0)
+    assert not found.converged
+
+
+def test_a_likelihood_that_a_finer_rule_does_not_confirm_is_noted():
+    def likelihood(values):
+        return -1.0 - (np.log(values[0]) - 1.0) ** 2, -2.0 * (np.log(values) - 1.0) / values
+
+    exact = maximise(likelihood, {"u": 1.0}, weight=1.0, check=lambda values: likelihood(values)[0] * (1 + 1e-9))
+    assert not exact.notes
+    with pytest.warns(ConvergenceWarning, match="finer rule"):
+        coarse = maximise(likelihood, {"u": 1.0}, weight=1.0, check=lambda values: likelihood(values)[0] * (1 + 1e-7))
+    assert len(coarse.notes) == 1
+
+
+def test_the_fits_of_pareto_nbd_agree_with_a_finer_rule(summary):
+    fit = ParetoNBD.fit(summary)
+    assert not fit.notes
+    history = (summary["frequency"].to_numpy(float), summary["recency"].to_numpy(), summary["age"].to_numpy())
+    model = fit.model
+    finer = log_likelihood((model.r, model.alpha, model.s, model.beta), history, 193, slopes=False)[0].sum()
+    assert fit.log_likelihood == pytest.approx(finer, rel=1e-12)

@@ -133,6 +133,7 @@ def fit_correlated(plain: Optimum, rows: Rows, effects: Effects, penalty: float)
         {**start, "correlation": 0.0},
         search=lambda values: likelihood(values, 12),
         curvature=lambda values: likelihood(values, 16),
+        check=lambda values: likelihood(values, 97)[0],
         weight=float(rows.weight.sum()),
         scales={**effects.scales, "correlation": "identity"},
         penalty=penalty,

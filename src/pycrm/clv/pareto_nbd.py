@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 __all__ = ["ParetoNBD"]
 
 _NODES = 32
+_CHECK = 97
+"""Nodes of the rule that checks the likelihood at the end of a fit."""
 
 
 def _inside(instance: ParetoNBD, _: object, value: float) -> None:
@@ -194,12 +196,19 @@ class ParetoNBD:
 
             return of
 
+        def finer(values: Floats) -> float:
+            up, out = effects.logs(values[4:], dict(zip(effects.columns, rows.columns[3:], strict=True)))
+            parameters = (values[0], values[1] * np.exp(-up), values[2], values[3] * np.exp(-out))
+            history = (rows.columns[0], rows.columns[1], rows.columns[2])
+            return total(rows.weight, process.log_likelihood(parameters, history, _CHECK, slopes=False)[0])
+
         begin = max(total(rows.weight, rows.columns[2]) / weight / 4.0, 1e-6)
         return maximise(
             likelihood(rows, _NODES),
             {"r": 1.0, "alpha": begin, "s": 1.0, "beta": begin, **dict.fromkeys(effects.names, 0.0)},
             search=likelihood(sample(rows), 12),
             curvature=likelihood(rows, 16),
+            check=finer,
             weight=weight,
             scales=effects.scales,
             penalty=penalty,

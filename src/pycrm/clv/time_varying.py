@@ -99,6 +99,9 @@ class TimeVaryingParetoNBD:
         optimum = maximise(
             likelihood,
             {"r": 1.0, "alpha": begin, "s": 1.0, "beta": begin, **dict.fromkeys(effects.names, 0.0)},
+            check=lambda values: float(
+                log_likelihood(tuple(values[:4]), *effects.split(values[4:]), paths, 97)[0].sum()
+            ),
             weight=size,
             scales=effects.scales,
             penalty=penalty,
