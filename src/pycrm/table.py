@@ -538,6 +538,18 @@ def _size(frame: nw.LazyFrame[Any]) -> int:
     return int(frame.select(nw.len().alias("rows")).collect("pandas").to_native()["rows"].iloc[0])
 
 
+def _spark_local(frame: Any, time: str, zone: str) -> Any:
+    """Return a PySpark frame with `time` as it reads on a clock in `zone`, whatever the zone of the session."""
+    from pyspark.sql import functions as sql
+
+    # A cast would go through the zone of the session, in which an hour of autumn happens twice.
+    name = "`" + time.replace("`", "``") + "`"
+    seconds = (sql.unix_micros(sql.col(name)).cast("decimal(20, 0)") / sql.lit(1_000_000)).cast("decimal(18, 6)")
+    none = sql.lit(0)
+    moment = sql.expr("TIMESTAMP_NTZ'1970-01-01 00:00:00'") + sql.make_dt_interval(none, none, none, seconds)
+    return frame.withColumn(time, sql.convert_timezone(sql.lit("UTC"), sql.lit(zone), moment))
+
+
 def _engine_times(frame: nw.LazyFrame[Any], time: str, zone: str | None) -> tuple[nw.LazyFrame[Any], bool]:
     """Return the frame with `time` naive and local, and whether it is a date."""
     kind = frame.collect_schema()[time]
@@ -560,6 +572,8 @@ def _engine_times(frame: nw.LazyFrame[Any], time: str, zone: str | None) -> tupl
         local = duckdb.FunctionExpression("timezone", duckdb.ConstantExpression(zone), duckdb.ColumnExpression(time))
         others = [duckdb.ColumnExpression(name) for name in relation.columns if name != time]
         return nw.from_native(relation.select(*others, local.alias(time))), False
+    if frame.implementation.is_pyspark():
+        return nw.from_native(_spark_local(frame.to_native(), time, zone or "UTC")), False
     raise InvalidDataError(time, None, kind, "on this engine, convert the times to local ones without a zone first")
 
 
