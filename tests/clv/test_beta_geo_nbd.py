@@ -1,5 +1,6 @@
 """BG/NBD against Fader, Hardie & Lee (2005), against its own integral, and at the edges of what a history can be."""
 
+import mpmath
 import pytest
 
 from pycrm.clv import BetaGeoNBD, GammaGamma, lifetime_value
@@ -36,12 +37,30 @@ def test_value_without_discount_is_purchases_times_spend(summary):
     assert value == pytest.approx(expected, rel=1e-12)
 
 
+SHEET = {"r": 0.2425945, "alpha": 4.4136019, "a": 0.7929200, "b": 2.4258881}
+
+
+def _series(t, terms):
+    """Equation 9, its hypergeometric function summed over so many terms."""
+    r, alpha, a, b = (mpmath.mpf(value) for value in SHEET.values())
+    z = t / (alpha + t)
+    total = sum(
+        mpmath.rf(r, j) * mpmath.rf(b, j) / mpmath.rf(a + b - 1, j) * z**j / mpmath.factorial(j)
+        for j in range(terms + 1)
+    )
+    return float((a + b - 1) / (a - 1) * (1 - (alpha / (alpha + t)) ** r * total))
+
+
 def test_expected_purchases_of_a_new_customer_are_those_of_the_sheet():
     # Hardie's implementation sheet at its own times, as lifetimes' test of estimation repeats them.
-    sheet = BetaGeoNBD(r=0.2425945, alpha=4.4136019, a=0.7929200, b=2.4258881)
-    times = [1 / 7, 1.0, 3.0]
-    expected = [0.0078, 0.0532, 0.1506]
-    assert sheet.expected_purchases_new(times) == pytest.approx(expected, abs=5e-5)
+    found = BetaGeoNBD(**SHEET).expected_purchases_new([0.1429, 1.0, 3.0, 31.8571, 32.0])
+    assert found == pytest.approx([0.0078, 0.0532, 0.1506, 1.0405, 1.0437], abs=5e-5)
+
+
+def test_the_last_value_of_the_sheet_is_a_series_cut_short():
+    # The sheet says 1.8576 at week 78: what 150 terms give. All of them give 1.8580.
+    assert _series(78, 150) == pytest.approx(1.8576, abs=5e-5)
+    assert BetaGeoNBD(**SHEET).expected_purchases_new(78.0) == pytest.approx(_series(78, 1500), rel=1e-10)
 
 
 def test_a_customer_who_never_came_back_is_alive():

@@ -1,5 +1,8 @@
 """Gamma-Gamma: note 025 of Fader & Hardie, the distribution of single values, and the correlation it takes for 0."""
 
+import itertools
+
+import mpmath
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,6 +12,7 @@ from scipy import stats
 from scipy.integrate import quad
 
 from pycrm.clv import GammaGamma, purchase_summary, spend_correlation
+from pycrm.clv.gamma_gamma import _terms
 from pycrm.errors import DataWarning, InvalidDataError, InvalidValueError, NotEstimableError
 from pycrm.fit import Fit
 
@@ -136,3 +140,21 @@ def test_probabilities_outside_0_and_1_are_refused():
         PAPER.mean_value_quantile([0.5, 1.5], 1, 10.0)
     with pytest.raises(InvalidDataError, match="at least 0"):
         PAPER.purchase_value_density(-1.0)
+
+
+def test_no_customer_of_the_grid_loses_his_likelihood():
+    # Counts up to 10,000 and means over twelve orders of magnitude; 40 digits beside.
+    shapes = [(6.25, 3.74, 15.44), (0.05, 0.3, 0.01), (300.0, 1.5, 1e-3), (1e4, 50.0, 1e4), (0.5, 1e3, 1e6)]
+    histories = list(itertools.product([1, 2, 17, 300, 10_000], [1e-6, 0.01, 1.0, 35.0, 1e6]))
+    x, m = (np.array(column, dtype=float) for column in zip(*histories, strict=True))
+    with mpmath.workdps(40):
+        for p, q, v in shapes:
+            found = _terms(p, q, v, x, m)[0]
+            assert np.isfinite(found).all()
+            for (count, mean), value in zip(histories, found, strict=True):
+                k, scale = mpmath.mpf(p) * count, mpmath.mpf(v) + mpmath.mpf(count) * mpmath.mpf(mean)
+                exact = mpmath.loggamma(k + q) - mpmath.loggamma(k) - mpmath.loggamma(q) + q * mpmath.log(v)
+                exact += (k - 1) * mpmath.log(mean) + k * mpmath.log(count) - (k + q) * mpmath.log(scale)
+                # Near 1e8 purchases' worth of shape a double holds no more than this share of its largest term.
+                largest = max(1.0, float(abs(mpmath.loggamma(k + q))), float((k + q) * abs(mpmath.log(scale))))
+                assert abs(value - float(exact)) <= 1e-8 + 4e-16 * 4 * largest
