@@ -10,7 +10,7 @@ from typing import Any
 
 from attrs import frozen
 
-from pycrm.model.predicate import AllOf, AnyOf, Not, Op, Predicate, Where, all_of, kind_of
+from pycrm.model.predicate import AllOf, Not, Op, Predicate, Where, all_of, kind_of
 from pycrm.storage.mapping import COMPARED_AS, Column, EntityMap, Kind, search_key
 from pycrm.storage.ordering import Ordering, Term
 from pycrm.storage.sql.dialects import Dialect
@@ -70,8 +70,7 @@ class Compiler:
                 return f"NOT ({sql})", parameters
             case AllOf(parts=parts):
                 return self._joined(parts, " AND ", _TRUE)
-            case AnyOf(parts=parts):
-                return self._joined(parts, " OR ", _FALSE)
+        return self._joined(predicate.parts, " OR ", _FALSE)
 
     def _joined(self, parts: Iterable[Predicate], word: str, empty: str) -> tuple[str, list[Any]]:
         made = [self._part(part) for part in parts]

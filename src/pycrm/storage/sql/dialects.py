@@ -6,8 +6,9 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from functools import lru_cache
 from itertools import count
-from typing import Any, ClassVar
+from typing import Any
 from uuid import UUID, SafeUUID
 
 from attrs import field, frozen
@@ -267,30 +268,25 @@ MARIADB = Dialect(
 )
 
 
+@lru_cache(maxsize=5_000)
+def _numbered(sql: str) -> str:
+    numbers = count(1)
+    return re.sub("%s", lambda _: f"${next(numbers)}", sql)
+
+
 class Numbered:
     """A cursor of a driver whose placeholders are $1, $2, ..., spoken to with %s."""
-
-    _texts: ClassVar[dict[str, str]] = {}
 
     def __init__(self, cursor: Any) -> None:
         self._cursor = cursor
 
-    def _text(self, sql: str) -> str:
-        found = self._texts.get(sql)
-        if found is None:
-            numbers = count(1)
-            found = re.sub("%s", lambda _: f"${next(numbers)}", sql)
-            if len(self._texts) < 5_000:
-                self._texts[sql] = found
-        return found
-
     def execute(self, sql: str, parameters: Sequence[Any] = ()) -> None:
         """Run one statement."""
-        self._cursor.execute(self._text(sql), parameters)
+        self._cursor.execute(_numbered(sql), parameters)
 
     def executemany(self, sql: str, rows: Sequence[Sequence[Any]]) -> None:
         """Run one statement for many rows."""
-        self._cursor.executemany(self._text(sql), rows)
+        self._cursor.executemany(_numbered(sql), rows)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._cursor, name)

@@ -49,9 +49,8 @@ def check_revision(core: _Core) -> None:
             create_schema(core)
             return
         raise SchemaMismatch("none", HEAD, "call create_schema() once, or pycrm.storage.sql.upgrade(url)")
-    if found in REVISIONS:
-        raise SchemaMismatch(found, HEAD, "migrate it with pycrm.storage.sql.upgrade(url)")
-    raise SchemaMismatch(found, HEAD, "it was written by a newer pycrm; install that release or a later one")
+    newer = "it was written by a newer pycrm; install that release or a later one"
+    raise SchemaMismatch(found, HEAD, "migrate it with pycrm.storage.sql.upgrade(url)" if found in REVISIONS else newer)
 
 
 def create_schema(core: _Core) -> None:

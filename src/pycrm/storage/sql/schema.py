@@ -66,8 +66,7 @@ class _Types:
                 return self.time()
             case Kind.DATE:
                 return sa.Text() if self.sqlite else sa.Date()
-            case Kind.UUID:
-                return self.uuid()
+        return self.uuid()
 
 
 @define

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from attrs import frozen
 
@@ -29,10 +29,6 @@ class Statements:
     remove: str
     found: str
     erase: str
-
-    def columns_of(self, columns: Sequence[Column]) -> str:
-        """Return columns as they are selected."""
-        return ", ".join(self.quoted[column.name] for column in columns)
 
 
 def statements_of(map: EntityMap, dialect: Dialect, quote: Callable[[str], str]) -> Statements:

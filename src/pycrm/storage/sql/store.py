@@ -124,7 +124,7 @@ class _Core:
         elif isinstance(target, sa.Engine):
             engine = target.execution_options(isolation_level="AUTOCOMMIT")
         else:
-            engine = self._engine(sa.make_url(target))
+            engine = self._engine(_url_of(target))
             embedded = engine.dialect.name == "sqlite"
         self.engine: sa.Engine = engine
         self.dialect: Dialect = dialect_of(engine.dialect.name)
@@ -179,6 +179,13 @@ def _dispose(engine: sa.Engine, folder: tempfile.TemporaryDirectory[str] | None)
     engine.dispose()
     if folder is not None:
         folder.cleanup()
+
+
+def _url_of(target: str | sa.URL) -> sa.URL:
+    try:
+        return sa.make_url(target)
+    except sa.exc.ArgumentError as error:  # its text is not repeated: it may hold a password
+        raise StoreError("this is no URL of a database; write it like sqlite:///crm.db") from error
 
 
 def _missing(error: Exception, url: sa.URL) -> Exception:

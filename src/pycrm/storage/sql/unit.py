@@ -75,8 +75,7 @@ class SqlUnit(Unit):
         elif self.read_only:
             self._tell(self.dialect.begin_read)
         else:
-            if self._link.writers is not None:
-                self._link.acquire()
+            self._link.acquire()
             serializable = self.isolation == "serializable"
             self._tell(self.dialect.begin_serializable if serializable else self.dialect.begin_write)
         self._writing = True
@@ -165,8 +164,6 @@ class SqlUnit(Unit):
             raise self._as_ours(error) from error
 
     def _note(self, map: EntityMap, id: UUID, version: int, action: str, fields: Mapping[str, Any] | None) -> None:
-        if map.append_only and action != "erase":
-            return
         text = None if not fields else json.dumps(fields, ensure_ascii=False)
         at = self._bind_at(self._clock())
         self._audit.append(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
+from contextlib import suppress
 from typing import ClassVar
 from weakref import WeakValueDictionary
 
@@ -34,10 +35,9 @@ class Writers:
                 raise Transient("another unit of work of this thread is writing; commit or roll it back first", "busy")
             self._waiting.append((turn, me))
         if not turn.wait(timeout):
-            with self._lock:
-                if not turn.is_set():
-                    self._waiting.remove((turn, me))
-                    raise Transient(f"other writers held the database for {timeout:g} s", "busy")
+            with self._lock, suppress(ValueError):  # not there any more: the turn came at the last moment
+                self._waiting.remove((turn, me))
+                raise Transient(f"other writers held the database for {timeout:g} s", "busy")
 
     def release(self) -> None:
         """Let the next one in."""
