@@ -251,6 +251,12 @@ def test_a_late_event_gives_another_answer_and_what_was_known_stays_askable():
     assert derive(events, POLICY, START + 60 * DAY)[-1].recorded_at == START + 50 * DAY
 
 
+def test_time_in_stage_ends_on_the_day_whatever_the_history_holds_after_it():
+    history = derive([event(K.TOUCH, 0), event(K.PURCHASE, 10)], POLICY, START + 20 * DAY)
+    assert time_in_stage(history, START + 4 * DAY) == {S.AWARENESS: 4 * DAY}
+    assert time_in_stage(history, START - DAY) == {}
+
+
 def test_a_forced_step_says_who_and_why():
     (*_, forced) = derive([event(K.TOUCH), event(K.FORCED, 1)], POLICY, START + 2 * DAY)
     assert (forced.forced, forced.actor, forced.note) == (True, ANA, "a friend of the house")

@@ -56,6 +56,7 @@ def test_a_fact_is_true_only_in_its_period():
     past = fact(period=Period(end=DAY - timedelta(days=1)))
     assert knowledge_state(ANN, [past], DAY).facts == {}
     assert knowledge_state(ANN, [past], DAY).coverage == 1.0
+    assert knowledge_state(ANN, [past], DAY).certainty == 1.0
 
 
 def test_gaps_weigh_need_by_what_is_missing_and_say_who_nobody_asked():

@@ -159,6 +159,8 @@ def test_python_words_for_and_or_not_are_refused():
         Where("a", Op.IS_NULL, 1)
     with pytest.raises(InvalidValueError):
         evaluate("a = 1", {})
+    with pytest.raises(InvalidValueError):
+        paths_of("a = 1")
     with pytest.raises(TypeError):
         hash(where("a"))
 

@@ -8,8 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pycrm.errors import InvalidValueError
-from pycrm.model.predicate import where
-from pycrm.model.segment import Segment, assign_segments, in_order, members_at, rebuild_segment
+from pycrm.model.money import Money
+from pycrm.model.predicate import AllOf, all_of, where
+from pycrm.model.segment import Segment, SegmentMembership, assign_segments, in_order, members_at, rebuild_segment
+from pycrm.model.time import Period
 from pycrm.serialize import dumps, loads
 
 DAY = datetime(2026, 1, 1, tzinfo=UTC)
@@ -71,6 +73,8 @@ def test_a_circle_is_named():
         lambda: Segment(name="self", definition=where("segments").contains("self")),
         lambda: Segment(name="both", included=frozenset({ANN}), excluded=frozenset({ANN})),
         lambda: Segment(name="text", definition="spent > 1"),
+        lambda: Segment(name="text-inside", definition=AllOf((where("spent") > 1, "spent < 9"))),
+        lambda: SegmentMembership(segment="big", customer_id=ANN, period=Period(end=DAY)),
         lambda: in_order([BIG, BIG]),
         lambda: in_order([Segment(name="x", definition=where("segments").contains("gone"))]),
         lambda: rebuild_segment(BIG, [], rebuilt(BIG, {BOB: {}}, [], DAY), DAY),
@@ -93,3 +97,23 @@ def test_an_explanation_names_what_decided_first():
     )
     assert segment.explain(ANN, {"tags": ()})[0].text == "not in: spent >= 100 does not hold for nothing"
     assert segment.explain(ANN, {"spent": 200, "tags": ()})[0].text.startswith("in: ")
+
+
+def test_an_explanation_without_a_comparison_says_what_decides_instead():
+    by_hand = Segment(name="friends", included=frozenset({ANN}))
+    assert [reason.text for reason in by_hand.explain(BOB, {})] == ["not in: a list kept by hand"]
+    everybody = Segment(name="everybody", definition=all_of())
+    assert [reason.text for reason in everybody.explain(BOB, {})] == ["in: the condition asks nothing"]
+
+
+def test_a_segment_may_ask_for_one_of_several_others_about_an_entity():
+    segments = [
+        Segment(name="either", definition=where("segments").is_in(["small", "tiny"])),
+        Segment(name="none", definition=where("segments").is_null()),
+        Segment(name="small", definition=where("amount") < 10),
+        Segment(name="tiny", definition=(where("amount") < 1) & where("weight").is_null()),
+    ]
+    assert segments[0].depends_on == {"small", "tiny"}
+    assert segments[1].depends_on == frozenset()
+    assert assign_segments(segments, ANN, Money("0.50", "EUR")) == {"none", "small", "tiny", "either"}
+    assert assign_segments(segments, ANN, Money("5", "EUR")) == {"none", "small", "either"}

@@ -289,6 +289,7 @@ def paths_of(predicate: Predicate) -> frozenset[str]:
             return paths_of(part)
         case AllOf(parts=parts) | AnyOf(parts=parts):
             return frozenset[str]().union(*map(paths_of, parts))
+    raise InvalidValueError("predicate", predicate, "give a Where, AllOf, AnyOf or Not")
 
 
 def reach(value: object, path: str) -> Iterator[tuple[object, bool]]:

@@ -277,22 +277,14 @@ def assign_segments(segments: Iterable[Segment], customer_id: UUID, value: objec
     return found
 
 
-class _With(Mapping[str, Any]):
+class _With:
     """A value that also knows its segments."""
 
     def __init__(self, value: object, segments: frozenset[str]) -> None:
-        self._value, self._segments = value, segments
+        self.__value, self.segments = value, segments
 
-    def __getitem__(self, name: str) -> Any:
-        if name == SEGMENTS:
-            return self._segments
-        return self._value.get(name) if isinstance(self._value, Mapping) else getattr(self._value, name, None)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter((SEGMENTS,))
-
-    def __len__(self) -> int:
-        return 1
+    def __getattr__(self, name: str) -> Any:
+        return self.__value.get(name) if isinstance(self.__value, Mapping) else getattr(self.__value, name, None)
 
 
 def _asked_for(predicate: Predicate) -> Iterator[str]:
@@ -305,6 +297,8 @@ def _asked_for(predicate: Predicate) -> Iterator[str]:
         case AllOf(parts=parts) | AnyOf(parts=parts):
             for each in parts:
                 yield from _asked_for(each)
+        case _:
+            raise InvalidValueError("definition", predicate, "give a condition, such as where('orders') >= 3")
 
 
 _SIGNS = {
@@ -332,8 +326,8 @@ def _told(predicate: Predicate, value: object, *, negated: bool = False) -> Iter
             yield holds != negated, f"{question} {'holds' if holds else 'does not hold'} for {shown}"
         case Not(part=part):
             yield from _told(part, value, negated=not negated)
-        case AllOf(parts=parts) | AnyOf(parts=parts):
-            for each in parts:
+        case _:
+            for each in predicate.parts:
                 yield from _told(each, value, negated=negated)
 
 
