@@ -112,6 +112,11 @@ def test_a_refund_without_order_is_above_nothing(amount):
         UnallocatedRefund(customer_id=WHO, key="7", at=NOON, amount=eur(amount))
 
 
+def test_a_refund_without_order_keeps_what_the_source_said():
+    credit = UnallocatedRefund(customer_id=WHO, key="7", at=NOON, amount=eur("0.01"), sku="tea", reason="no receipt")
+    assert (credit.amount, credit.sku, credit.reason) == (eur("0.01"), "tea", "no receipt")
+
+
 @pytest.mark.parametrize("fields", [{"sku": ""}, {"list_price": eur(-1)}, {"cost": 5}, {"category": "tea"}])
 def test_an_impossible_product_is_refused(fields):
     with pytest.raises(InvalidValueError):

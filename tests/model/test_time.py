@@ -87,6 +87,13 @@ def test_periods_overlap_when_an_instant_lies_in_both(one, other):
     assert one.overlaps(other) == other.overlaps(one) == shared
 
 
+def test_a_period_is_asked_in_whatever_zone_the_instant_is_told():
+    year = Period(datetime(2026, 1, 1, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC))
+    madrid = ZoneInfo("Europe/Madrid")
+    assert datetime(2027, 1, 1, 0, 30, tzinfo=madrid) in year
+    assert datetime(2026, 1, 1, 0, 30, tzinfo=madrid) not in year
+
+
 def test_neighbours_do_not_overlap():
     assert not Period(START, START + DAY).overlaps(Period(START + DAY, None))
     assert not Period(START + DAY, None).overlaps(Period(None, START + DAY))

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pycrm.errors import InvalidValueError, NotFound
 from pycrm.model.consent import ConsentEntry, ConsentStatus
 from pycrm.model.contact_policy import Suppression
-from pycrm.model.customer import Customer
+from pycrm.model.customer import Customer, CustomerKind, Organisation
 from pycrm.model.entity import new_id
 from pycrm.model.money import Money
 from pycrm.model.order import Order, OrderLine
@@ -137,6 +137,41 @@ def test_the_decisions_are_replayed_without_the_one_taken_back(data):
         for made in (first, second)
     ]
     assert points[0] == points[1]
+
+
+def test_who_was_merged_twice_over_is_found_under_the_last_and_comes_back_with_all_his_records(store):
+    rows = [record(key, email=f"{key}@x.example", given_name=key) for key in "abc"]
+    identify.register(store, [*rows, record("a2", source="web", email="a@x.example")])
+    identify.resolve(store, at=NOW)
+    a, b, c = (customer_of(store, key) for key in "abc")
+    before = state(store)
+    assert customer_of(store, "a2") == a
+    identify.merge(store, b, a, at=later(1), reason="alike")
+    identify.merge(store, c, b, at=later(2), reason="alike")
+    assert identify.aliases(store) == {a: c, b: c}
+    identify.unmerge(store, a, at=later(3), reason="not so")
+    assert identify.aliases(store) == {b: c}
+    assert {customer_of(store, key) for key in ("a", "a2")} == {a}
+    identify.unmerge(store, b, at=later(4), reason="nor this")
+    assert identify.aliases(store) == {}
+    assert state(store) == before
+
+
+def test_an_organisation_of_unknown_first_touch_may_be_merged_and_keeps_its_name(store):
+    identify.register(store, [record("tea", email="hello@tea.example"), record("shop", email="shop@tea.example")])
+    identify.resolve(store, at=NOW)
+    tea, shop = customer_of(store, "tea"), customer_of(store, "shop")
+    firm = {"kind": CustomerKind.ORGANISATION, "organisation": Organisation(name="Tea House"), "name": None}
+    with store.begin() as unit:
+        customers = unit.of(Customer)
+        customers.save(attrs.evolve(customers.get(shop), first_touch_at=None, identified_at=None, **firm))
+        unit.commit()
+    merged = identify.merge(store, tea, shop, at=later(1), reason="one house")
+    assert merged.first_touch_at == later(-30)
+    with store.begin(read_only=True) as unit:
+        husk = unit.of(Customer).get(shop)
+    assert (husk.organisation, husk.contact_points, husk.first_touch_at) == (Organisation(name="Tea House"), (), None)
+    assert identify.file_of(store, shop, at=later(2)).customer == merged
 
 
 def test_orders_and_consent_follow_and_the_stricter_word_counts(store):

@@ -29,6 +29,7 @@ from pycrm.model import (
     Finding,
     Money,
     Order,
+    OrderStatus,
     Outcome,
     Period,
     Recommendation,
@@ -357,6 +358,9 @@ def test_satisfaction_and_the_length_of_the_sales_cycle_are_compared_before_and_
     assert found.low <= better <= found.high
     assert (found.treated, found.controls) == (100, 100)
     assert "1 customers without" in found.notes[0]
+    (tactic,) = improve.catalogue(store, as_of=AS_OF)
+    assert [one.id for one in tactic.findings] == [found.id]
+    assert tactic.profit is tactic.profit_low is tactic.profit_high is None
 
 
 def test_a_comparison_that_makes_no_sense_is_refused():
@@ -371,6 +375,25 @@ def test_a_comparison_that_makes_no_sense_is_refused():
         change(store, metric="satisfaction")
     with pytest.raises(NotEstimableError):
         change(store)
+    ana, _ = sorted(everything(store, Customer), key=lambda who: who.name.given)
+    put(store, Outcome(customer_id=ana.id, metric="satisfaction", value=4.0, at=START + timedelta(days=1)))
+    with pytest.raises(NotEstimableError, match="no customer has 'satisfaction' both before and after"):
+        change(store, metric="satisfaction")
+
+
+def test_controls_of_ones_own_are_compared_and_cancelled_orders_bring_nothing():
+    rng = np.random.default_rng(4)
+    people = [person(index, country=("ES", "DE", "FR")[index % 3]) for index in range(90)]
+    rows = [
+        order(who, f"{days}-{number}", days, round(max(rng.normal(30, 5), 1), 2))
+        for number, who in enumerate(people)
+        for days in (75, 45)
+    ]
+    store = store_of(*people, *rows)
+    found = change(store, controls=where("country") == "DE")
+    assert (found.treated, found.controls) == (30, 30)
+    put(store, *[order(who, f"x{who.id}", 45, 900, status=OrderStatus.CANCELLED) for who in people[::3]])
+    assert change(store, controls=where("country") == "DE", question="again").estimate == found.estimate
 
 
 def test_a_response_path_leads_from_a_communication_to_its_next_version():
@@ -415,6 +438,19 @@ def test_the_catalogue_shows_every_tactic_by_its_last_finding():
     assert [one.id for one in tactic.findings] == [last.id]
     assert (tactic.profit, tactic.profit_low, tactic.profit_high) == last.profit
     assert improve.catalogue(store, as_of=date(2026, 1, 1)) == ()
+
+
+def test_an_action_without_a_cost_is_in_the_catalogue_and_gets_no_budget():
+    free = attrs.evolve(MAIL, code="post", tactic=None, unit_cost=None)
+    trial = experiment(arms=(NONE, free))
+    people = [person(index) for index in range(40)]
+    store = store_of(trial, *people)
+    measure.assign(store, trial.id, at=START)
+    put(store, *[order(who, index, 45, 20 + index) for index, who in enumerate(people)])
+    asked(store, trial)
+    (tactic,) = improve.catalogue(store, as_of=AS_OF)
+    assert (tactic.code, tactic.findings[0].cost) == ("post", None)
+    assert improve.allocate(store, Money(100, "EUR"), as_of=AS_OF, caps={"post": 10}) == ()
 
 
 def test_a_budget_goes_where_a_contact_brings_most_within_caps_and_nowhere_else():

@@ -78,6 +78,15 @@ def test_a_referral_pays_both_sides_once(store, people):
     assert refer.progress(store, "friends")["rewarded"] == 1
 
 
+def test_a_programme_may_reward_the_advocate_alone(store, people):
+    ana, bea = people
+    keep(store, ReferralProgram(code="alone", program="tea", advocate_points=70, friend_points=0))
+    opened = refer.invite(store, "alone", ana.id, key="x", at=START)
+    refer.join(store, opened.id, bea.id, START)
+    assert refer.qualify(store, opened.id, START + DAY).paid == {ana.id: 70}
+    assert (balance(store, ana), balance(store, bea)) == (70, 0)
+
+
 def test_the_level_above_gets_its_share(store, people):
     ana, bea = people
     cleo = person("cleo")
@@ -230,6 +239,18 @@ def test_a_reward_takes_points_and_stock_and_gives_both_back(store, people):
     with pytest.raises(InvalidValueError, match="cancelled already"):
         loyalty.cancel(store, taken.id, START + DAY)
     assert loyalty.redeem(store, bea.id, CUP.id, key="r2", at=START).points == 60
+
+
+def test_a_reward_without_end_has_no_stock_to_count(store, people):
+    ana, _ = people
+    bought, endless = order(ana), attrs.evolve(CUP, id=new_id(), code="voucher", stock=None)
+    keep(store, SPEND, endless, bought)
+    loyalty.earn_for_order(store, bought.id, "tea", START)
+    taken = loyalty.redeem(store, ana.id, endless.id, key="r1", at=START)
+    before = held(store, Reward, endless.id)
+    assert (balance(store, ana), before.stock) == (40, None)
+    loyalty.cancel(store, taken.id, START + DAY)
+    assert (balance(store, ana), held(store, Reward, endless.id)) == (100, before)
 
 
 def test_points_that_are_not_there_buy_nothing(store, people):

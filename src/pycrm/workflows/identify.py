@@ -624,7 +624,7 @@ def unmerge(store: Store, loser_id: UUID, *, at: datetime, reason: str, actor: s
     with store.begin(actor=actor, cause="identify.unmerge") as unit:
         loser = unit.of(Customer).get(loser_id)
         links = _all(unit, IdentityLink)
-        base, merges, _ = _replayed(links)
+        base, merges, histories = _replayed(links)
         undone = next((made for made in reversed(merges) if made.gone == loser_id), None)
         if undone is None:
             raise InvalidValueError("loser_id", loser_id, "he is merged into nobody; there is nothing to take back")
@@ -645,7 +645,13 @@ def unmerge(store: Store, loser_id: UUID, *, at: datetime, reason: str, actor: s
             kept = _in_order(said[record] for record in now if now[record] == left_id)
             _save_changed(unit, left, _without(left, gone, kept))
         own = _in_order(said[record] for record in now if now[record] == loser_id)
-        after = _save_changed(unit, loser, _survivor(loser, own))
+        # What he learned from records that were his by a merge, since taken back, is not his any more.
+        lent = _in_order(
+            said[record]
+            for record, history in histories.items()
+            if now[record] != loser_id and any(link.customer_id == loser_id for link in history)
+        )
+        after = _save_changed(unit, loser, _without(loser, lent, own) if lent else _survivor(loser, own))
         unit.commit()
     return after
 
