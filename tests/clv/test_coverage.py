@@ -30,12 +30,14 @@ def _band(sets):
 
 
 def test_the_intervals_of_bg_nbd_hold_the_truth_as_often_as_they_say():
-    # Of 80 sets all may be held; that intervals are not too wide takes the longer runs.
-    assert (_held(TRUTHS[0], 80) >= _band(80)[0]).all()
+    low, high = _band(200)
+    held = _held(TRUTHS[0], 200)
+    assert (held >= low).all()
+    assert (held <= high).all()
 
 
 @pytest.mark.deep
-@pytest.mark.parametrize("truth", TRUTHS, ids=lambda truth: type(truth).__name__)
+@pytest.mark.parametrize("truth", TRUTHS[1:], ids=lambda truth: type(truth).__name__)
 def test_the_intervals_hold_the_truth_over_200_sets(truth):
     low, high = _band(200)
     held = _held(truth, 200)
