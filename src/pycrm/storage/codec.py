@@ -77,8 +77,7 @@ class DocumentCodec:
 
     def dump(self, entity: Any) -> str | None:
         """Return the document as JSON, None where it is empty; raise InvalidValueError where no store could keep it."""
-        made = self.plain(entity)
-        return self.text(made) if made else None
+        return self.text(self.plain(entity))
 
     def text(self, plain: Mapping[str, Any]) -> str | None:
         """Return plain fields as the JSON that is kept."""

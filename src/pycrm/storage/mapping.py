@@ -250,7 +250,7 @@ def search_key(value: str) -> str:
 def _members(kind: Any) -> tuple[Any, ...]:
     """Return the alternatives of a type, without None."""
     if isinstance(kind, typing.TypeAliasType if hasattr(typing, "TypeAliasType") else ()):
-        kind = kind.__value__
+        kind = kind.__value__  # pragma: no cover  # Python 3.11 has no such types
     if typing.get_origin(kind) in {typing.Union, types.UnionType}:
         return tuple(inner for each in typing.get_args(kind) for inner in _members(each))
     return () if kind is type(None) else (kind,)

@@ -180,7 +180,8 @@ class _Tenant:
             past, versions[:] = versions[:last], versions[last:]
             known = [version.entity for version in versions if version.entity is not None]
             for version in past:
-                table.unindex(version.entity, known)
+                if version.entity is not None:
+                    table.unindex(version.entity, known)
             if len(versions) == 1 and versions[0].entity is None:
                 del table.rows[id]
                 table.ids.discard((id.int, id))
@@ -743,8 +744,7 @@ class MemoryUnit(Unit):
         versions = table.rows.get(id)
         if versions is not None and versions[-1].live:
             for key, _ in table.keys_of(versions[-1].entity):
-                if table.holders.get(key) == id:
-                    del table.holders[key]
+                table.holders.pop(key, None)
 
     def _write(self, table: _Table, id: UUID, staged: _Staged) -> None:
         if staged.erased and staged.base is None:
@@ -758,7 +758,7 @@ class MemoryUnit(Unit):
             table.index(staged.entity)
             return
         if made.entity is not None:
-            table.index(made.entity, [version.entity for version in versions])
+            table.index(made.entity, [version.entity for version in versions if version.entity is not None])
         versions.append(made)
         self._tenant.stale.append((self._tenant.commit, table, id))
 
