@@ -10,7 +10,7 @@ from pycrm.model.entity import Entity
 from pycrm.model.interaction import Interaction
 from pycrm.model.money import Money
 from pycrm.model.order import Order, Product, Refund
-from pycrm.model.points import Adjust, PointsEntry
+from pycrm.model.points import Adjust, Earn, PointsEntry, Reverse
 from pycrm.model.predicate import where
 from pycrm.storage import MemoryStore, Query, export, facts, restore
 from pycrm.storage.ledger import post_points
@@ -220,3 +220,14 @@ def test_an_erased_id_may_be_stored_anew_while_an_older_unit_is_open():
     with store.begin(read_only=True) as unit:
         assert unit.products.get(one.id).sku == "B2"
         assert unit.products.count(Query(Product, where("sku") == "A1")) == 0
+
+
+def test_a_post_is_undone_by_the_key_it_was_made_under():
+    store = MemoryStore()
+    member = stored(store, ana())
+    give = Earn(points=5, reason="order")
+    with store.begin() as unit:
+        post_points(unit, member.id, "tea", give, key="a", at=NOW)
+        undone = post_points(unit, member.id, "tea", Reverse(of="a"), key="b", at=NOW)
+        unit.commit()
+    assert undone.entries

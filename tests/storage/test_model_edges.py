@@ -299,3 +299,8 @@ def test_a_cursor_that_holds_a_value_of_another_kind_is_refused():
         for value in ("no id", 7, ["x"]):
             with pytest.raises(InvalidCursor):
                 unit.products.page(query, after=seal_cursor([value], fingerprint(query, "main")))
+
+
+def test_a_path_deep_in_a_nested_field_becomes_a_value_within_a_value():
+    rows = Rows(EntityMap.of(Customer), {"custom.at.home": ["yes", None], "custom.at.work": ["no", None]})
+    assert rows.plain("custom") == [{"at": {"home": "yes", "work": "no"}}, None]

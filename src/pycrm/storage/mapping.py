@@ -124,10 +124,6 @@ class Column:
             value = value.value
         return _CHECKS[self.kind](self, value)
 
-    def restore(self, value: Any) -> Any:
-        """Return a kept value as the entity holds it."""
-        return value if value is None or self.enum is None else self.enum(value)
-
 
 def _text(column: Column, value: Any) -> Any:
     if not isinstance(value, str):
