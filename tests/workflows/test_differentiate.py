@@ -8,7 +8,7 @@ import pytest
 from attrs import evolve
 from worlds import NOW, TODAY, customer, everything, order, shop, store_of
 
-from pycrm.clv import GammaGamma
+from pycrm.clv import BetaGeoNBD, GammaGamma
 from pycrm.errors import CurrencyMismatchError, InvalidValueError, NotEstimableError
 from pycrm.model.assessment import Assessment, Tier
 from pycrm.model.money import Money
@@ -102,15 +102,24 @@ def test_what_cannot_be_estimated_is_said_not_invented():
     [one] = everything(store, Assessment)
     assert one.expected_value is None
     assert [reason.code for reason in one.reasons] == ["rfm", "tier", "no_expected_value"]
-    assert report.notes == ("purchases to come cannot be estimated: nobody has bought on two days yet",)
+    assert report.notes == (
+        "purchases to come cannot be estimated: 0 of 1 customers came back on another day; 10 are the least",
+    )
     assert report.expected_value is None
 
 
-def test_a_search_without_a_maximum_gives_no_numbers():
+def test_a_handful_of_customers_who_came_back_says_nothing_of_the_next():
     ana = customer("Ana")
     report = differentiate.assess(store_of(ana, order(ana, 1, 20, 30), order(ana, 2, 10, 30)), as_of=TODAY)
     assert report.expected_value is None
-    assert any("the search found no maximum" in note for note in report.notes)
+    assert "1 of 1 customers came back" in report.notes[0]
+
+
+def test_a_search_that_found_no_maximum_gives_no_numbers():
+    notes = []
+    fit = BetaGeoNBD.fit({"frequency": [2, 0, 1], "recency": [3.0, 0.0, 2.0], "age": [9.0, 8.0, 9.0]}, penalty=0.1)
+    assert differentiate._fitted(lambda: fit.evolve(converged=False), "the purchase model", notes) is None
+    assert notes[-1].startswith("the purchase model is left out: the search found no maximum")
 
 
 def test_where_a_parameter_has_no_maximum_the_value_has_no_interval_and_says_so():

@@ -16,6 +16,7 @@ from pycrm.clv import BetaGeoNBD, GammaGamma, convert, lifetime_value, purchase_
 from pycrm.errors import InvalidDataError, NotEstimableError, PycrmWarning
 from pycrm.fit import Fit
 from pycrm.report.purchases import Purchases
+from pycrm.workflows.differentiate import FEWEST_RETURNING
 
 __all__ = [
     "Forecast",
@@ -28,7 +29,6 @@ __all__ = [
     "holdout_check",
 ]
 
-FEWEST_RETURNING = 10
 """Customers who came back, below which four parameters are a guess."""
 MONTHS = 12
 DISCOUNT = 0.10

@@ -30,9 +30,12 @@ from pycrm.segmentation import TIERS, rfm_scores, rfm_segments, value_tiers
 from pycrm.storage.protocols import Store, UnitOfWork
 from pycrm.storage.query import Query
 
-__all__ = ["DifferentiateReport", "Horizon", "Valuation", "assess", "value_orders"]
+__all__ = ["FEWEST_RETURNING", "DifferentiateReport", "Horizon", "Valuation", "assess", "value_orders"]
 
 Floats: TypeAlias = NDArray[np.float64]
+
+FEWEST_RETURNING = 10
+"""With fewer customers who came back, four parameters are told by chance, not by the data."""
 
 
 @frozen(kw_only=True)
@@ -162,11 +165,15 @@ def value_orders(
     notes: list[str] = []
     purchases: Fit[BetaGeoNBD] | None = None
     spend: Fit[GammaGamma] | None = None
-    if (summary["frequency"] > 0).any():
+    returning = int((summary["frequency"] > 0).sum())
+    if returning >= FEWEST_RETURNING:
         purchases = _fitted(lambda: BetaGeoNBD.fit(summary), "the purchase model", notes)
         spend = _fitted(lambda: GammaGamma.fit(summary), "the spend model", notes)
     else:
-        notes.append("purchases to come cannot be estimated: nobody has bought on two days yet")
+        notes.append(
+            f"purchases to come cannot be estimated: {returning} of {len(summary)} customers came back on another day; "
+            f"{FEWEST_RETURNING} are the least"
+        )
     for name in ("probability_alive", "expected_purchases", "expected_value", "expected_low", "expected_high"):
         customers[name] = np.nan
     if purchases is not None and spend is not None:
