@@ -29,7 +29,6 @@ __all__ = [
     "holdout_check",
 ]
 
-"""Customers who came back, below which four parameters are a guess."""
 MONTHS = 12
 DISCOUNT = 0.10
 _COUNTS = 7
