@@ -62,15 +62,25 @@ async def page(uow: Unit, after: str | None = None):
     return {"items": [to_dict(one) for one in found.items], "next": found.next}
 
 
-if __name__ == "__main__":
-    import tempfile
+async def visit() -> None:
+    """Speak to the app as a browser would, without a socket."""
+    import httpx
 
-    from fastapi.testclient import TestClient
+    transport = httpx.ASGITransport(app=app)
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=transport, base_url="http://crm") as client,
+    ):
+        made = await client.post("/products", params={"sku": "A1", "name": "Pen"})
+        again = await client.post("/products", params={"sku": "A1", "name": "Pen"})
+        found = await client.get(f"/products/{made.json()['id']}")
+        print(made.status_code, again.status_code, found.json()["name"])
+
+
+if __name__ == "__main__":
+    import asyncio
+    import tempfile
 
     with tempfile.TemporaryDirectory() as folder:
         os.environ["CRM_URL"] = f"sqlite+aiosqlite:///{folder}/crm.db"
-        with TestClient(app) as client:
-            made = client.post("/products", params={"sku": "A1", "name": "Pen"})
-            again = client.post("/products", params={"sku": "A1", "name": "Pen"})
-            found = client.get(f"/products/{made.json()['id']}")
-            print(made.status_code, again.status_code, found.json()["name"])
+        asyncio.run(visit())
