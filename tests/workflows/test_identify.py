@@ -189,3 +189,11 @@ def test_the_same_people_are_found_in_whatever_order_the_records_come(people, ra
         return {frozenset(group) for group in found.values()}
 
     assert groups(records) == groups(shuffled)
+
+
+def test_a_customer_whom_no_record_speaks_of_any_more_keeps_his_name_and_nothing_others_may_own():
+    store, _ = resolved(record(1, given_name="Ana", email="ana@b.example", tax_id="12345678Z", country="ES"))
+    [customer] = everything(store, Customer)
+    left = identify._without(customer, everything(store, SourceRecord), [])
+    assert left.name == customer.name
+    assert (left.contact_points, left.identifiers) == ((), ())
