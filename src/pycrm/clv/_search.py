@@ -423,7 +423,8 @@ def maximise(
     with np.errstate(all="ignore"):
         log_likelihood = likelihood(values)[0]
         finer = log_likelihood if check is None else check(values)
-    if not abs(finer - log_likelihood) <= _FINER * abs(finer):
+    # Where nobody came back the log-likelihood itself vanishes, and a share of it says nothing.
+    if not abs(finer - log_likelihood) <= _FINER * max(abs(finer), weight):
         notes.append(
             f"the log-likelihood of {model} is {finer - log_likelihood:+.2g} away by a finer rule of integration: "
             "its integrals are not exact at these parameters"
