@@ -1,5 +1,7 @@
 """What next: what a customer who bought these things will want, and what is bought together."""
 
+from pycrm.recommendation.arbitration import Arbitration, arbitrate
+from pycrm.recommendation.bandit import Responses
 from pycrm.recommendation.basket import pair_lift
 from pycrm.recommendation.ease import EASE
 from pycrm.recommendation.evaluate import RankingQuality, ranking_quality
@@ -7,7 +9,18 @@ from pycrm.recommendation.learned import Learned
 from pycrm.recommendation.neighbours import ItemNeighbours
 from pycrm.recommendation.popularity import Popularity
 
-__all__ = ["EASE", "ItemNeighbours", "Learned", "Popularity", "RankingQuality", "pair_lift", "ranking_quality"]
+__all__ = [
+    "EASE",
+    "Arbitration",
+    "ItemNeighbours",
+    "Learned",
+    "Popularity",
+    "RankingQuality",
+    "Responses",
+    "arbitrate",
+    "pair_lift",
+    "ranking_quality",
+]
 
 
 def __dir__() -> list[str]:
