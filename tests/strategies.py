@@ -40,6 +40,7 @@ from pycrm.model.import_run import ImportOutcome, ImportRun, RowStatus
 from pycrm.model.intent import ContactIntent, IntentKind
 from pycrm.model.interaction import Direction, Interaction, InteractionKind, Mode, Participant
 from pycrm.model.knowledge import CustomerFact, FactKind, FactOrigin, Topic
+from pycrm.model.knowledge_plan import Approach, KnowledgePlan, WantedTopic
 from pycrm.model.lead import ALLOWED_LEAD_STATES, Conversion, Lead, LeadChange
 from pycrm.model.lifecycle import ALLOWED, Stage, StageChange
 from pycrm.model.money import Money, MoneyAt
@@ -483,21 +484,26 @@ offer_decisions = st.builds(
         reasons=st.tuples(reasons),
     ),
 )
+topics = st.builds(Topic, st.sampled_from(FactKind), codes)
 contact_intents = st.builds(
-    ContactIntent,
+    lambda created_at, waits, **fields: ContactIntent(created_at=created_at, send_at=created_at + waits, **fields),
+    days,
+    st.timedeltas(timedelta(0), timedelta(days=2)),
     **_entity(
         customer_id=ids,
         run=text(),
         as_of=dates,
-        created_at=instants,
         kind=st.sampled_from(IntentKind),
         topic=codes,
         text=text(),
+        asks=many(topics),
         channel=channels,
         address=maybe(text()),
         purpose=codes,
         permission=st.builds(Permission, st.just(True), st.tuples(reasons), maybe(ids)),
         reasons=many(reasons),
+        plan=maybe(text()),
+        cancelled=maybe(reasons),
     ),
 )
 source_records = st.builds(SourceRecord, **_entity(source=text(), key=text(), received_at=instants, fields=custom))
@@ -780,7 +786,7 @@ customer_facts = st.builds(
     CustomerFact,
     **_entity(
         customer_id=ids,
-        topic=st.builds(Topic, st.sampled_from(FactKind), codes),
+        topic=topics,
         value=maybe(text()),
         strength=fractions,
         origin=st.sampled_from(FactOrigin),
@@ -790,6 +796,44 @@ customer_facts = st.builds(
         evidence=maybe(evidence_refs),
     ),
 )
+
+
+@st.composite
+def knowledge_plans(draw):
+    wanted = draw(st.lists(topics, unique=True, max_size=2))
+    approaches = [
+        Approach(
+            code=code,
+            kind=draw(st.sampled_from(IntentKind)),
+            text=draw(text()),
+            teaches=tuple(wanted),
+            certainty=draw(fractions),
+            answer_rate=draw(fractions),
+            worth=draw(st.floats(0.5, 9)),
+            effort=draw(st.floats(0, 9)),
+            concerns=draw(maybe(predicates)),
+            channels=draw(many(channels)),
+            purpose=draw(maybe(codes)),
+        )
+        for code in draw(st.lists(codes, unique=True, max_size=2))
+    ]
+    return draw(
+        st.builds(
+            KnowledgePlan,
+            **_entity(
+                code=codes,
+                revision=st.integers(1, 9),
+                topics=st.just(tuple(WantedTopic(topic=topic, worth=draw(st.floats(0.5, 9))) for topic in wanted)),
+                approaches=st.just(tuple(approaches)),
+                again_after=st.timedeltas(timedelta(seconds=1), timedelta(days=9)),
+                sure=fractions,
+                stop_after=st.integers(1, 9),
+                patience=fractions,
+            ),
+        )
+    )
+
+
 leads = st.builds(
     Lead, **_entity(customer_id=ids, source=codes, created_at=instants, owner_id=maybe(ids), topic=maybe(text()))
 )
@@ -805,6 +849,7 @@ conversions = st.builds(
 ENTITIES = {
     Conversion: conversions,
     CustomerFact: customer_facts,
+    KnowledgePlan: knowledge_plans(),
     Lead: leads,
     LeadChange: lead_changes,
     Segment: segments,

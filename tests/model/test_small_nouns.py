@@ -173,7 +173,7 @@ def intent(**fields):
             "run": "1",
             "as_of": MAY,
             "created_at": NOON,
-            "kind": IntentKind.ASK,
+            "kind": IntentKind.QUESTION,
             "topic": "needs",
             "text": "What do you need?",
             "channel": "email",

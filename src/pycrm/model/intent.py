@@ -6,7 +6,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from uuid import UUID
 
-from attrs import field, frozen
+from attrs import Factory, field, frozen
 
 from pycrm.errors import InvalidValueError
 from pycrm.model.checks import is_a, is_code, is_line, optional, tuple_of
@@ -14,16 +14,28 @@ from pycrm.model.consent import Permission
 from pycrm.model.contact import channel_code
 from pycrm.model.entity import Entity
 from pycrm.model.evidence import Reason
+from pycrm.model.knowledge import Topic
 from pycrm.model.time import in_utc, is_date, is_instant
 
 __all__ = ["ContactIntent", "IntentKind"]
 
 
 class IntentKind(StrEnum):
-    """Whether we want to learn something, or to say something."""
+    """What we go to the customer with: to learn something, or to give him something that also teaches us."""
 
-    ASK = "ask"
-    TELL = "tell"
+    QUESTION = "question"
+    SURVEY = "survey"
+    OFFER = "offer"
+    CONTENT = "content"
+
+    @property
+    def asks(self) -> bool:
+        """Whether it waits for an answer in words."""
+        return self in {IntentKind.QUESTION, IntentKind.SURVEY}
+
+
+def _created(intent: ContactIntent) -> datetime:
+    return intent.created_at
 
 
 @frozen(kw_only=True)
@@ -41,11 +53,13 @@ class ContactIntent(Entity):
     created_at : datetime
         When.
     kind : IntentKind
-        Ask or tell.
+        Question, survey, offer or content.
     topic : str
-        A code: what is asked or told.
+        A code: what is asked or told; of a plan, the approach.
     text : str
         The question or message, in words.
+    asks : tuple of Topic
+        What we want to learn by it; what is known already is not among them.
     channel : str
         Over what.
     address : str, optional
@@ -54,6 +68,12 @@ class ContactIntent(Entity):
         The purpose under which it is permitted.
     permission : Permission
         The decision it rests on; there is no intent without one that allows it.
+    send_at : datetime
+        The first moment at which it may go out; `created_at` unless given, and never before it.
+    plan : str, optional
+        The plan and revision, or the sequence and step, it comes from.
+    cancelled : Reason, optional
+        Why it will not go out after all; None while it may.
     reasons : tuple of Reason
         Why this, and why now.
     """
@@ -65,12 +85,20 @@ class ContactIntent(Entity):
     kind: IntentKind = field(validator=is_a(IntentKind))
     topic: str = field(validator=is_code)
     text: str = field(validator=is_line)
+    asks: tuple[Topic, ...] = field(default=(), validator=tuple_of(Topic))
     channel: str = field(converter=channel_code)
     address: str | None = field(default=None, validator=optional(is_line))
     purpose: str = field(validator=is_code)
     permission: Permission = field(validator=is_a(Permission))
+    send_at: datetime = field(default=Factory(_created, takes_self=True), converter=in_utc, validator=is_instant)
+    plan: str | None = field(default=None, validator=optional(is_line))
+    cancelled: Reason | None = field(default=None, validator=optional(is_a(Reason)))
     reasons: tuple[Reason, ...] = field(validator=tuple_of(Reason))
 
     def __attrs_post_init__(self) -> None:
         if not self.permission.allowed:
             raise InvalidValueError("permission", self.permission, "an intent needs a permission that allows it")
+        if self.send_at < self.created_at:
+            raise InvalidValueError(
+                "send_at", self.send_at, "nothing goes out before it was planned; check the two clocks"
+            )

@@ -14,6 +14,7 @@ from pycrm.model.import_run import ImportRun
 from pycrm.model.intent import ContactIntent
 from pycrm.model.interaction import Interaction
 from pycrm.model.knowledge import CustomerFact
+from pycrm.model.knowledge_plan import KnowledgePlan
 from pycrm.model.lead import Conversion, Lead, LeadChange
 from pycrm.model.lifecycle import StageChange
 from pycrm.model.offer import Offer, OfferDecision
@@ -160,6 +161,7 @@ def default_maps() -> tuple[EntityMap, ...]:
             indexes=["segment", "customer_id"],
         ),
         EntityMap.of(CustomerFact, references=of_customer, indexes=[("customer_id", "recorded_at")], append_only=True),
+        EntityMap.of(KnowledgePlan, unique=[("code", "revision")]),
         EntityMap.of(Lead, references=of_customer, indexes=[("customer_id", "created_at"), ("created_at",)]),
         EntityMap.of(LeadChange, references={"lead_id": Lead}, indexes=[("lead_id", "occurred_at")], append_only=True),
         EntityMap.of(

@@ -92,6 +92,23 @@ CREATE TABLE import_run (
     CONSTRAINT uq_import_run_source_key UNIQUE (tenant, source, `key`, live)
 )CHARSET=utf8mb4 ENGINE=InnoDB COLLATE utf8mb4_nopad_bin;
 CREATE INDEX ix_import_run_started_at ON import_run (tenant, started_at, id);
+CREATE TABLE knowledge_plan (
+    tenant VARCHAR(64) NOT NULL, 
+    id BINARY(16) NOT NULL, 
+    version BIGINT NOT NULL, 
+    live SMALLINT, 
+    added_at DATETIME(6) NOT NULL, 
+    added_by LONGTEXT, 
+    added_because LONGTEXT, 
+    code VARCHAR(255) NOT NULL, 
+    revision BIGINT NOT NULL, 
+    sure DOUBLE NOT NULL, 
+    stop_after BIGINT NOT NULL, 
+    patience DOUBLE NOT NULL, 
+    document LONGTEXT, 
+    PRIMARY KEY (tenant, id), 
+    CONSTRAINT uq_knowledge_plan_code_revision UNIQUE (tenant, code, revision, live)
+)CHARSET=utf8mb4 ENGINE=InnoDB COLLATE utf8mb4_nopad_bin;
 CREATE TABLE offer (
     tenant VARCHAR(64) NOT NULL, 
     id BINARY(16) NOT NULL, 
@@ -353,6 +370,8 @@ CREATE TABLE contact_intent (
     channel LONGTEXT NOT NULL, 
     address LONGTEXT, 
     purpose LONGTEXT NOT NULL, 
+    send_at DATETIME(6) NOT NULL, 
+    plan LONGTEXT, 
     document LONGTEXT, 
     PRIMARY KEY (tenant, id), 
     CONSTRAINT fk_contact_intent_customer_id FOREIGN KEY(tenant, customer_id) REFERENCES customer (tenant, id)

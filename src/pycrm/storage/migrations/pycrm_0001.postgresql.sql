@@ -92,6 +92,23 @@ CREATE TABLE import_run (
     CONSTRAINT uq_import_run_source_key UNIQUE (tenant, source, key, live)
 );
 CREATE INDEX ix_import_run_started_at ON import_run (tenant, started_at, id);
+CREATE TABLE knowledge_plan (
+    tenant TEXT COLLATE "C" NOT NULL, 
+    id UUID NOT NULL, 
+    version BIGINT NOT NULL, 
+    live SMALLINT, 
+    added_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    added_by TEXT COLLATE "C", 
+    added_because TEXT COLLATE "C", 
+    code TEXT COLLATE "C" NOT NULL, 
+    revision BIGINT NOT NULL, 
+    sure DOUBLE PRECISION NOT NULL, 
+    stop_after BIGINT NOT NULL, 
+    patience DOUBLE PRECISION NOT NULL, 
+    document JSONB, 
+    PRIMARY KEY (tenant, id), 
+    CONSTRAINT uq_knowledge_plan_code_revision UNIQUE (tenant, code, revision, live)
+);
 CREATE TABLE offer (
     tenant TEXT COLLATE "C" NOT NULL, 
     id UUID NOT NULL, 
@@ -353,6 +370,8 @@ CREATE TABLE contact_intent (
     channel TEXT COLLATE "C" NOT NULL, 
     address TEXT COLLATE "C", 
     purpose TEXT COLLATE "C" NOT NULL, 
+    send_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    plan TEXT COLLATE "C", 
     document JSONB, 
     PRIMARY KEY (tenant, id), 
     CONSTRAINT fk_contact_intent_customer_id FOREIGN KEY(tenant, customer_id) REFERENCES customer (tenant, id)

@@ -96,6 +96,24 @@ CREATE TABLE import_run (
 )
  STRICT;
 CREATE INDEX ix_import_run_started_at ON import_run (tenant, started_at, id);
+CREATE TABLE knowledge_plan (
+    tenant TEXT NOT NULL, 
+    id BLOB NOT NULL, 
+    version INTEGER NOT NULL, 
+    live INTEGER, 
+    added_at TEXT NOT NULL, 
+    added_by TEXT, 
+    added_because TEXT, 
+    code TEXT NOT NULL, 
+    revision INTEGER NOT NULL, 
+    sure REAL NOT NULL, 
+    stop_after INTEGER NOT NULL, 
+    patience REAL NOT NULL, 
+    document TEXT, 
+    PRIMARY KEY (tenant, id), 
+    CONSTRAINT uq_knowledge_plan_code_revision UNIQUE (tenant, code, revision, live)
+)
+ STRICT;
 CREATE TABLE offer (
     tenant TEXT NOT NULL, 
     id BLOB NOT NULL, 
@@ -379,6 +397,8 @@ CREATE TABLE contact_intent (
     channel TEXT NOT NULL, 
     address TEXT, 
     purpose TEXT NOT NULL, 
+    send_at TEXT NOT NULL, 
+    "plan" TEXT, 
     document TEXT, 
     PRIMARY KEY (tenant, id), 
     CONSTRAINT fk_contact_intent_customer_id FOREIGN KEY(tenant, customer_id) REFERENCES customer (tenant, id)

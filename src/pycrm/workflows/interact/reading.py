@@ -1,0 +1,204 @@
+"""What a plan reads, a column at a time: what is known of each customer, what passed between us, and what he has bought."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import date, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from attrs import Factory, define
+
+from pycrm.model.contact_policy import ContactMade, ContactPolicy, Suppression
+from pycrm.model.intent import ContactIntent
+from pycrm.model.interaction import Direction, Interaction
+from pycrm.model.knowledge import CustomerFact, FactOrigin, Topic
+from pycrm.model.knowledge_plan import KnowledgePlan
+from pycrm.model.order import Order, OrderStatus
+from pycrm.model.predicate import where
+from pycrm.storage.columns import read_columns
+from pycrm.storage.protocols import UnitOfWork
+from pycrm.storage.query import Query
+
+__all__ = ["INTENT_KEY", "Dialogue", "Policies", "Purchases", "known_topics"]
+
+INTENT_KEY = "intent:"
+"""How the key of an interaction begins that reports on an intent; the intent itself is counted as the contact."""
+
+_ORIGINS = {str(origin): -rank for rank, origin in enumerate(FactOrigin)}
+
+
+def known_topics(
+    unit: UnitOfWork, plan: KnowledgePlan, at: datetime
+) -> tuple[Mapping[UUID, Mapping[Topic, float]], frozenset[UUID]]:
+    """Return how sure we are of each topic of each customer, as `plan.known` of `plan.state`, and who ever told us anything."""
+    topics = {(str(one.topic.kind), one.topic.name): one for one in plan.topics}
+    columns = read_columns(
+        unit,
+        Query(CustomerFact, where("recorded_at") <= at),
+        ["id", "customer_id", "topic", "origin", "confidence", "recorded_at", "period"],
+    )
+    best: dict[UUID, dict[Topic, tuple[Any, ...]]] = {}
+    told: set[UUID] = set()
+    for id, customer, topic, origin, confidence, recorded_at, period in zip(*columns.values(), strict=True):
+        if origin == FactOrigin.STATED:
+            told.add(customer)
+        wanted = topics.get((topic["kind"], topic["name"]))
+        if wanted is None or (wanted.valid_for is not None and recorded_at + wanted.valid_for <= at):
+            continue
+        if period and not _within(period, at):
+            continue
+        held = best.setdefault(customer, {})
+        rank = (_ORIGINS[str(origin)], confidence, recorded_at, str(id))
+        if wanted.topic not in held or rank > held[wanted.topic]:
+            held[wanted.topic] = rank
+    origins = list(FactOrigin)
+    sure = {
+        customer: {topic: plan.sureness(origins[-rank[0]], rank[1]) for topic, rank in held.items()}
+        for customer, held in best.items()
+    }
+    return sure, frozenset(told)
+
+
+def _within(period: Mapping[str, Any], at: datetime) -> bool:
+    start, end = period.get("start"), period.get("end")
+    return (start is None or datetime.fromisoformat(start) <= at) and (end is None or at < datetime.fromisoformat(end))
+
+
+@define
+class Dialogue:
+    """What passed between us and the customers lately.
+
+    Attributes
+    ----------
+    said : dict
+        Which approaches a customer got within the span in which nothing is said twice.
+    contacts : dict
+        Every contact of ours: over what, when, what for.
+    last_sign : dict
+        When a customer last wrote, called, clicked, came or bought.
+    planned : set
+        Who was planned for in the same run already.
+    last_plan : datetime or None
+        When the newest intent was made.
+    """
+
+    said: dict[UUID, set[str]] = Factory(dict)
+    contacts: dict[UUID, list[tuple[str, datetime, str | None]]] = Factory(dict)
+    last_sign: dict[UUID, datetime] = Factory(dict)
+    planned: set[UUID] = Factory(set)
+    last_plan: datetime | None = None
+
+    @classmethod
+    def read(
+        cls, unit: UnitOfWork, *, at: datetime, run: str, as_of: date, again_after: timedelta, since: datetime
+    ) -> Dialogue:
+        """Return the dialogue since then."""
+        self = cls()
+        intents = read_columns(
+            unit,
+            Query(ContactIntent, where("created_at") > min(since, at - again_after)),
+            ["customer_id", "topic", "created_at", "send_at", "run", "as_of", "channel", "purpose", "cancelled"],
+        )
+        for who, topic, made, sent, of_run, of_day, channel, purpose, cancelled in zip(*intents.values(), strict=True):
+            if self.last_plan is None or made > self.last_plan:
+                self.last_plan = made
+            if of_run == run and of_day == as_of:
+                self.planned.add(who)
+            if cancelled:
+                continue
+            if made > at - again_after:
+                self.said.setdefault(who, set()).add(topic)
+            self.contacts.setdefault(who, []).append((channel, sent, purpose))
+        touches = read_columns(
+            unit,
+            Query(Interaction, (where("occurred_at") > since) & (where("occurred_at") <= at)),
+            ["customer_id", "direction", "channel", "occurred_at", "idempotency_key"],
+        )
+        for who, direction, channel, when, key in zip(*touches.values(), strict=True):
+            if who is None:
+                continue
+            if direction == Direction.IN:
+                self.sign(who, when)
+            elif direction == Direction.OUT and not key.startswith(INTENT_KEY):
+                self.contacts.setdefault(who, []).append((channel, when, None))
+        return self
+
+    def sign(self, customer_id: UUID, at: datetime) -> None:
+        """Take a sign of life."""
+        held = self.last_sign.get(customer_id)
+        if held is None or at > held:
+            self.last_sign[customer_id] = at
+
+    def unanswered(self, customer_id: UUID, at: datetime) -> tuple[int, datetime | None]:
+        """Return how many contacts came since the last sign of the customer, and when the last of them was."""
+        sign = self.last_sign.get(customer_id)
+        open_ones = [
+            when for _, when, _ in self.contacts.get(customer_id, ()) if when <= at and (sign is None or when > sign)
+        ]
+        return len(open_ones), max(open_ones, default=None)
+
+    def made(self, customer_id: UUID) -> tuple[ContactMade, ...]:
+        """Return the contacts with one customer, for the caps."""
+        return tuple(ContactMade(*each) for each in self.contacts.get(customer_id, ()))
+
+
+@define
+class Purchases:
+    """When each customer last bought, and what he owns: cancelled and returned orders left out."""
+
+    last: dict[UUID, datetime] = Factory(dict)
+    owned: dict[UUID, set[str]] = Factory(dict)
+
+    @classmethod
+    def read(cls, unit: UnitOfWork, at: datetime, *, with_articles: bool) -> Purchases:
+        """Return the purchases until then; the articles only where they are asked for."""
+        self = cls()
+        names = ["customer_id", "placed_at", "status", *(["lines"] if with_articles else [])]
+        columns = read_columns(unit, Query(Order, where("placed_at") <= at), names)
+        for who, placed_at, status, *lines in zip(*columns.values(), strict=True):
+            if status in {OrderStatus.CANCELLED, OrderStatus.RETURNED}:
+                continue
+            held = self.last.get(who)
+            if held is None or placed_at > held:
+                self.last[who] = placed_at
+            if lines:
+                self.owned.setdefault(who, set()).update(line["sku"] for line in lines[0])
+        return self
+
+
+@define
+class Policies:
+    """The rules of contact and the lists of those who are left alone, by whom they concern."""
+
+    everybody: list[ContactPolicy] = Factory(list)
+    of: dict[UUID, list[ContactPolicy]] = Factory(dict)
+    lists: dict[UUID | str, list[Suppression]] = Factory(dict)
+
+    @classmethod
+    def read(cls, unit: UnitOfWork, more: Iterable[ContactPolicy]) -> Policies:
+        """Return what the store holds, and `more`."""
+        self = cls(everybody=[])
+        stored = (policy for batch in unit.of(ContactPolicy).stream(Query(ContactPolicy)) for policy in batch)
+        for policy in (*stored, *more):
+            if policy.customer_id is None:
+                self.everybody.append(policy)
+            else:
+                self.of.setdefault(policy.customer_id, []).append(policy)
+        for batch in unit.of(Suppression).stream(Query(Suppression)):
+            for one in batch:
+                key = one.customer_id if one.address is None else one.address
+                self.lists.setdefault(key or "", []).append(one)
+        return self
+
+    def concerning(self, customer_id: UUID) -> list[ContactPolicy]:
+        """Return the policies that speak of this customer."""
+        mine = self.of.get(customer_id)
+        return self.everybody if mine is None else [*self.everybody, *mine]
+
+    def suppressions(self, customer_id: UUID, addresses: Iterable[str]) -> list[Suppression]:
+        """Return what keeps this customer, or one of his addresses, on a list."""
+        if not self.lists:
+            return []
+        keys: tuple[UUID | str, ...] = (customer_id, *addresses)
+        return [one for key in keys for one in self.lists.get(key, ())]
