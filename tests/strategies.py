@@ -7,6 +7,7 @@ from uuid import UUID
 import attrs
 from hypothesis import strategies as st
 
+from pycrm.model.action_plan import ActionPlan, ActionStatus, PlannedAction
 from pycrm.model.assessment import Assessment, Tier
 from pycrm.model.consent import CaptureSource, ConsentEntry, ConsentStatus, LegalBasis, Permission
 from pycrm.model.contact import Channel, ContactKind, ContactPoint, Validity
@@ -44,7 +45,9 @@ from pycrm.model.knowledge_plan import Approach, KnowledgePlan, WantedTopic
 from pycrm.model.lead import ALLOWED_LEAD_STATES, Conversion, Lead, LeadChange
 from pycrm.model.lifecycle import ALLOWED, Stage, StageChange
 from pycrm.model.money import Money, MoneyAt
+from pycrm.model.next_step import NextStep, StepOption
 from pycrm.model.offer import Offer, OfferDecision, OfferKind
+from pycrm.model.offer_log import OfferAnswer, OfferOutcome, OfferOverride
 from pycrm.model.order import Order, OrderLine, OrderStatus, Product, Refund, UnallocatedRefund
 from pycrm.model.points import (
     Bucket,
@@ -454,22 +457,85 @@ def assessments(draw):
 def offers(draw):
     kind = draw(st.sampled_from(OfferKind))
     fallback = draw(st.booleans())
+    never_bought = draw(st.booleans())
+    code, skus = draw(codes), draw(many(text()))
+    price = Money(draw(st.decimals(999, 2_000, places=2)), "EUR")
+    limits = (
+        {}
+        if fallback
+        else {
+            "eligible": draw(maybe(predicates)),
+            "stock": draw(maybe(st.integers(0, 99))),
+            "max_per_customer": draw(maybe(st.integers(1, 9))),
+            "again_after": draw(maybe(st.timedeltas(timedelta(seconds=1), timedelta(days=99)))),
+            "never_bought": never_bought,
+            "requires": () if never_bought else tuple(set(draw(many(text()))) - set(skus)),
+            "upgrades": () if never_bought else tuple(set(draw(many(text()))) - set(skus)),
+            "excludes": tuple(set(draw(many(codes))) - {code}),
+        }
+    )
     return Offer(
         **{name: draw(strategy) for name, strategy in _entity().items()},
-        code=draw(codes),
+        code=code,
         name=draw(text()),
         kind=kind,
         percent=draw(st.decimals("0.01", 100, places=2)) if kind is OfferKind.PERCENT else None,
-        amount=draw(money(amount=st.decimals("0.01", 999, places=2))) if kind is OfferKind.AMOUNT else None,
-        skus=draw(many(text())),
-        eligible=None if fallback else draw(maybe(predicates)),
+        amount=Money(draw(st.decimals("0.01", 999, places=2)), "EUR") if kind is OfferKind.AMOUNT else None,
+        skus=skus,
         purpose=draw(codes),
         period=draw(periods()),
         priority=draw(st.integers(0, 9)),
         fallback=fallback,
+        needs=draw(many(codes)),
+        price=price,
+        margin=Money(draw(st.decimals(-999, 999, places=2)), "EUR"),
+        cost=draw(maybe(st.just(Money("0.40", "EUR")))),
+        floor_price=draw(maybe(st.just(Money("0", "EUR")))),
+        suppress_buyers=draw(st.booleans()),
+        stackable=draw(st.booleans()),
+        **limits,
     )
 
 
+offer_outcomes = st.builds(OfferOutcome, **_entity(decision_id=ids, answer=st.sampled_from(OfferAnswer), at=instants))
+offer_overrides = st.builds(
+    OfferOverride, **_entity(decision_id=ids, offer_id=maybe(ids), actor=actors, at=instants, note=text())
+)
+step_options = st.builds(StepOption, codes, text(), st.floats(allow_nan=False, allow_infinity=False))
+
+
+@st.composite
+def next_steps(draw):
+    made, expires = sorted(draw(st.lists(instants, min_size=2, max_size=2, unique=True)))
+    fields = _entity(
+        customer_id=ids,
+        step=step_options,
+        alternatives=many(step_options),
+        reasons=st.tuples(reasons),
+        owner=maybe(text()),
+    )
+    return NextStep(**{name: draw(strategy) for name, strategy in fields.items()}, made_at=made, expires_at=expires)
+
+
+planned_actions = st.builds(
+    PlannedAction,
+    code=codes,
+    text=text(),
+    owner=text(),
+    due=dates,
+    expected=maybe(st.just(Money("9.50", "EUR"))),
+    confidence=fractions,
+    status=st.sampled_from(ActionStatus),
+)
+action_plans = st.builds(
+    ActionPlan,
+    **_entity(
+        code=codes,
+        goal=text(),
+        finding_id=maybe(ids),
+        actions=st.lists(planned_actions, max_size=2, unique_by=lambda one: one.code).map(tuple),
+    ),
+)
 offer_decisions = st.builds(
     OfferDecision,
     **_entity(
@@ -482,6 +548,12 @@ offer_decisions = st.builds(
         channel=maybe(channels),
         fallback=st.booleans(),
         reasons=st.tuples(reasons),
+        policy=maybe(codes),
+        arm=maybe(codes),
+        context=maybe(codes),
+        probability=maybe(fractions),
+        expected=maybe(st.just(Money("-1.25", "EUR"))),
+        alternatives=many(codes),
     ),
 )
 topics = st.builds(Topic, st.sampled_from(FactKind), codes)
@@ -878,6 +950,10 @@ ENTITIES = {
     Interaction: interactions,
     Offer: offers(),
     OfferDecision: offer_decisions,
+    OfferOutcome: offer_outcomes,
+    OfferOverride: offer_overrides,
+    NextStep: next_steps(),
+    ActionPlan: action_plans,
     Order: orders(),
     Outcome: outcomes,
     Product: products,

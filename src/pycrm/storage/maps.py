@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from pycrm.model.action_plan import ActionPlan
 from pycrm.model.assessment import Assessment
 from pycrm.model.consent import ConsentEntry
 from pycrm.model.contact_policy import ContactPolicy, Suppression
@@ -17,7 +18,9 @@ from pycrm.model.knowledge import CustomerFact
 from pycrm.model.knowledge_plan import KnowledgePlan
 from pycrm.model.lead import Conversion, Lead, LeadChange
 from pycrm.model.lifecycle import StageChange
+from pycrm.model.next_step import NextStep
 from pycrm.model.offer import Offer, OfferDecision
+from pycrm.model.offer_log import OfferOutcome, OfferOverride
 from pycrm.model.order import Order, Product, UnallocatedRefund
 from pycrm.model.points import PointsAccount, PointsEntry
 from pycrm.model.referral import Referral, ReferralProgram
@@ -101,6 +104,20 @@ def default_maps() -> tuple[EntityMap, ...]:
             indexes=[("customer_id", "decided_at"), ("run", "as_of"), ("offer_id",)],
             append_only=True,
         ),
+        EntityMap.of(
+            OfferOutcome,
+            unique=[("decision_id",)],
+            references={"decision_id": OfferDecision, "order_id": Order},
+            indexes=["at"],
+            append_only=True,
+        ),
+        EntityMap.of(
+            OfferOverride,
+            references={"decision_id": OfferDecision, "offer_id": Offer},
+            indexes=["decision_id", "at"],
+            append_only=True,
+        ),
+        EntityMap.of(NextStep, references=of_customer, indexes=[("customer_id", "made_at"), ("expires_at",)]),
         EntityMap.of(Experiment, unique=[("code",)], indexes=["follows"]),
         EntityMap.of(
             Assignment,
@@ -130,6 +147,7 @@ def default_maps() -> tuple[EntityMap, ...]:
             indexes=["decided_at"],
             append_only=True,
         ),
+        EntityMap.of(ActionPlan, unique=[("code",)], references={"finding_id": Finding}),
         EntityMap.of(ImportRun, unique=[("source", "key")], indexes=["started_at"]),
         EntityMap.of(ContactPolicy, references=of_customer, indexes=["customer_id"]),
         EntityMap.of(Suppression, references=of_customer, indexes=["address", "customer_id"]),
