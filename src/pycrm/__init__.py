@@ -37,6 +37,11 @@ if TYPE_CHECKING:
         Unknown,
         UnreadableFileError,
     )
+    from pycrm.model.action_plan import (
+        ActionPlan,
+        ActionStatus,
+        PlannedAction,
+    )
     from pycrm.model.assessment import (
         Assessment,
         Tier,
@@ -82,6 +87,9 @@ if TYPE_CHECKING:
         PersonName,
         Role,
         Strength,
+    )
+    from pycrm.model.decision_policy import (
+        DecisionPolicy,
     )
     from pycrm.model.earning import (
         EarningMode,
@@ -183,10 +191,20 @@ if TYPE_CHECKING:
         MoneyAt,
         total,
     )
+    from pycrm.model.next_step import (
+        NextStep,
+        StepOption,
+    )
     from pycrm.model.offer import (
         Offer,
         OfferDecision,
         OfferKind,
+        Sale,
+    )
+    from pycrm.model.offer_log import (
+        OfferAnswer,
+        OfferOutcome,
+        OfferOverride,
     )
     from pycrm.model.order import (
         Order,
@@ -282,6 +300,8 @@ if TYPE_CHECKING:
 _HOME = {
     "ALLOWED": "pycrm.model.lifecycle",
     "ALLOWED_LEAD_STATES": "pycrm.model.lead",
+    "ActionPlan": "pycrm.model.action_plan",
+    "ActionStatus": "pycrm.model.action_plan",
     "ActivityStatus": "pycrm.model.journey",
     "Actor": "pycrm.model.evidence",
     "ActorKind": "pycrm.model.evidence",
@@ -323,6 +343,7 @@ _HOME = {
     "CustomerKind": "pycrm.model.customer",
     "DataWarning": "pycrm.errors",
     "Decision": "pycrm.model.experiment",
+    "DecisionPolicy": "pycrm.model.decision_policy",
     "Direction": "pycrm.model.interaction",
     "DocumentError": "pycrm.errors",
     "Duplicate": "pycrm.errors",
@@ -381,12 +402,16 @@ _HOME = {
     "NO_FIELDS": "pycrm.model.custom",
     "NameOrder": "pycrm.model.customer",
     "NeedGap": "pycrm.model.knowledge",
+    "NextStep": "pycrm.model.next_step",
     "Not": "pycrm.model.predicate",
     "NotEstimableError": "pycrm.errors",
     "NotFound": "pycrm.errors",
     "Offer": "pycrm.model.offer",
+    "OfferAnswer": "pycrm.model.offer_log",
     "OfferDecision": "pycrm.model.offer",
     "OfferKind": "pycrm.model.offer",
+    "OfferOutcome": "pycrm.model.offer_log",
+    "OfferOverride": "pycrm.model.offer_log",
     "Op": "pycrm.model.predicate",
     "Order": "pycrm.model.order",
     "OrderLine": "pycrm.model.order",
@@ -398,6 +423,7 @@ _HOME = {
     "Period": "pycrm.model.time",
     "Permission": "pycrm.model.consent",
     "PersonName": "pycrm.model.customer",
+    "PlannedAction": "pycrm.model.action_plan",
     "PointsAccount": "pycrm.model.points",
     "PointsEntry": "pycrm.model.points",
     "Posted": "pycrm.model.points",
@@ -428,6 +454,7 @@ _HOME = {
     "RowStatus": "pycrm.model.import_run",
     "RuleTotal": "pycrm.model.points",
     "SALESFORCE_LABELS": "pycrm.model.journey",
+    "Sale": "pycrm.model.offer",
     "SchemaMismatch": "pycrm.errors",
     "Segment": "pycrm.model.segment",
     "SegmentChanges": "pycrm.model.segment",
@@ -436,6 +463,7 @@ _HOME = {
     "Stage": "pycrm.model.lifecycle",
     "StageChange": "pycrm.model.lifecycle",
     "StatementLine": "pycrm.model.points",
+    "StepOption": "pycrm.model.next_step",
     "StoreError": "pycrm.errors",
     "Strength": "pycrm.model.customer",
     "Suppression": "pycrm.model.contact_policy",
@@ -495,6 +523,8 @@ __all__ = [
     "HUBSPOT_LABELS",
     "NO_FIELDS",
     "SALESFORCE_LABELS",
+    "ActionPlan",
+    "ActionStatus",
     "ActivityStatus",
     "Actor",
     "ActorKind",
@@ -535,6 +565,7 @@ __all__ = [
     "CustomerKind",
     "DataWarning",
     "Decision",
+    "DecisionPolicy",
     "Direction",
     "DocumentError",
     "Duplicate",
@@ -590,12 +621,16 @@ __all__ = [
     "MoneyAt",
     "NameOrder",
     "NeedGap",
+    "NextStep",
     "Not",
     "NotEstimableError",
     "NotFound",
     "Offer",
+    "OfferAnswer",
     "OfferDecision",
     "OfferKind",
+    "OfferOutcome",
+    "OfferOverride",
     "Op",
     "Order",
     "OrderLine",
@@ -607,6 +642,7 @@ __all__ = [
     "Period",
     "Permission",
     "PersonName",
+    "PlannedAction",
     "PointsAccount",
     "PointsEntry",
     "Posted",
@@ -636,6 +672,7 @@ __all__ = [
     "RowSet",
     "RowStatus",
     "RuleTotal",
+    "Sale",
     "SchemaMismatch",
     "Segment",
     "SegmentChanges",
@@ -644,6 +681,7 @@ __all__ = [
     "Stage",
     "StageChange",
     "StatementLine",
+    "StepOption",
     "StoreError",
     "Strength",
     "Suppression",

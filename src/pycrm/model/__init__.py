@@ -5,6 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from pycrm.model.action_plan import (
+        ActionPlan,
+        ActionStatus,
+        PlannedAction,
+    )
     from pycrm.model.assessment import (
         Assessment,
         Tier,
@@ -50,6 +55,9 @@ if TYPE_CHECKING:
         PersonName,
         Role,
         Strength,
+    )
+    from pycrm.model.decision_policy import (
+        DecisionPolicy,
     )
     from pycrm.model.earning import (
         EarningMode,
@@ -151,10 +159,20 @@ if TYPE_CHECKING:
         MoneyAt,
         total,
     )
+    from pycrm.model.next_step import (
+        NextStep,
+        StepOption,
+    )
     from pycrm.model.offer import (
         Offer,
         OfferDecision,
         OfferKind,
+        Sale,
+    )
+    from pycrm.model.offer_log import (
+        OfferAnswer,
+        OfferOutcome,
+        OfferOverride,
     )
     from pycrm.model.order import (
         Order,
@@ -250,6 +268,8 @@ if TYPE_CHECKING:
 _HOME = {
     "ALLOWED": "pycrm.model.lifecycle",
     "ALLOWED_LEAD_STATES": "pycrm.model.lead",
+    "ActionPlan": "pycrm.model.action_plan",
+    "ActionStatus": "pycrm.model.action_plan",
     "ActivityStatus": "pycrm.model.journey",
     "Actor": "pycrm.model.evidence",
     "ActorKind": "pycrm.model.evidence",
@@ -284,6 +304,7 @@ _HOME = {
     "CustomerFact": "pycrm.model.knowledge",
     "CustomerKind": "pycrm.model.customer",
     "Decision": "pycrm.model.experiment",
+    "DecisionPolicy": "pycrm.model.decision_policy",
     "Direction": "pycrm.model.interaction",
     "Earn": "pycrm.model.points",
     "EarnCap": "pycrm.model.points",
@@ -333,10 +354,14 @@ _HOME = {
     "NO_FIELDS": "pycrm.model.custom",
     "NameOrder": "pycrm.model.customer",
     "NeedGap": "pycrm.model.knowledge",
+    "NextStep": "pycrm.model.next_step",
     "Not": "pycrm.model.predicate",
     "Offer": "pycrm.model.offer",
+    "OfferAnswer": "pycrm.model.offer_log",
     "OfferDecision": "pycrm.model.offer",
     "OfferKind": "pycrm.model.offer",
+    "OfferOutcome": "pycrm.model.offer_log",
+    "OfferOverride": "pycrm.model.offer_log",
     "Op": "pycrm.model.predicate",
     "Order": "pycrm.model.order",
     "OrderLine": "pycrm.model.order",
@@ -348,6 +373,7 @@ _HOME = {
     "Period": "pycrm.model.time",
     "Permission": "pycrm.model.consent",
     "PersonName": "pycrm.model.customer",
+    "PlannedAction": "pycrm.model.action_plan",
     "PointsAccount": "pycrm.model.points",
     "PointsEntry": "pycrm.model.points",
     "Posted": "pycrm.model.points",
@@ -375,6 +401,7 @@ _HOME = {
     "RowStatus": "pycrm.model.import_run",
     "RuleTotal": "pycrm.model.points",
     "SALESFORCE_LABELS": "pycrm.model.journey",
+    "Sale": "pycrm.model.offer",
     "Segment": "pycrm.model.segment",
     "SegmentChanges": "pycrm.model.segment",
     "SegmentMembership": "pycrm.model.segment",
@@ -382,6 +409,7 @@ _HOME = {
     "Stage": "pycrm.model.lifecycle",
     "StageChange": "pycrm.model.lifecycle",
     "StatementLine": "pycrm.model.points",
+    "StepOption": "pycrm.model.next_step",
     "Strength": "pycrm.model.customer",
     "Suppression": "pycrm.model.contact_policy",
     "Tier": "pycrm.model.assessment",
@@ -436,6 +464,8 @@ __all__ = [
     "HUBSPOT_LABELS",
     "NO_FIELDS",
     "SALESFORCE_LABELS",
+    "ActionPlan",
+    "ActionStatus",
     "ActivityStatus",
     "Actor",
     "ActorKind",
@@ -469,6 +499,7 @@ __all__ = [
     "CustomerFact",
     "CustomerKind",
     "Decision",
+    "DecisionPolicy",
     "Direction",
     "Earn",
     "EarnCap",
@@ -515,10 +546,14 @@ __all__ = [
     "MoneyAt",
     "NameOrder",
     "NeedGap",
+    "NextStep",
     "Not",
     "Offer",
+    "OfferAnswer",
     "OfferDecision",
     "OfferKind",
+    "OfferOutcome",
+    "OfferOverride",
     "Op",
     "Order",
     "OrderLine",
@@ -530,6 +565,7 @@ __all__ = [
     "Period",
     "Permission",
     "PersonName",
+    "PlannedAction",
     "PointsAccount",
     "PointsEntry",
     "Posted",
@@ -556,6 +592,7 @@ __all__ = [
     "RowSet",
     "RowStatus",
     "RuleTotal",
+    "Sale",
     "Segment",
     "SegmentChanges",
     "SegmentMembership",
@@ -563,6 +600,7 @@ __all__ = [
     "Stage",
     "StageChange",
     "StatementLine",
+    "StepOption",
     "Strength",
     "Suppression",
     "Tier",

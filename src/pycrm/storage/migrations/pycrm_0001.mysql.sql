@@ -124,6 +124,11 @@ CREATE TABLE offer (
     purpose LONGTEXT NOT NULL, 
     priority BIGINT NOT NULL, 
     fallback TINYINT(1) NOT NULL, 
+    stock BIGINT, 
+    max_per_customer BIGINT, 
+    never_bought TINYINT(1) NOT NULL, 
+    suppress_buyers TINYINT(1) NOT NULL, 
+    stackable TINYINT(1) NOT NULL, 
     document LONGTEXT, 
     PRIMARY KEY (tenant, id), 
     CONSTRAINT uq_offer_code UNIQUE (tenant, code, live)
@@ -545,6 +550,24 @@ CREATE TABLE `lead` (
 )CHARSET=utf8mb4 ENGINE=InnoDB COLLATE utf8mb4_0900_bin;
 CREATE INDEX ix_lead_created_at ON `lead` (tenant, created_at, id);
 CREATE INDEX ix_lead_customer_id_created_at ON `lead` (tenant, customer_id, created_at, id);
+CREATE TABLE next_step (
+    tenant VARCHAR(64) NOT NULL, 
+    id BINARY(16) NOT NULL, 
+    version BIGINT NOT NULL, 
+    live SMALLINT, 
+    added_at DATETIME(6) NOT NULL, 
+    added_by LONGTEXT, 
+    added_because LONGTEXT, 
+    customer_id BINARY(16) NOT NULL, 
+    owner LONGTEXT, 
+    made_at DATETIME(6) NOT NULL, 
+    expires_at DATETIME(6) NOT NULL, 
+    document LONGTEXT, 
+    PRIMARY KEY (tenant, id), 
+    CONSTRAINT fk_next_step_customer_id FOREIGN KEY(tenant, customer_id) REFERENCES customer (tenant, id)
+)CHARSET=utf8mb4 ENGINE=InnoDB COLLATE utf8mb4_0900_bin;
+CREATE INDEX ix_next_step_customer_id_made_at ON next_step (tenant, customer_id, made_at, id);
+CREATE INDEX ix_next_step_expires_at ON next_step (tenant, expires_at, id);
 CREATE TABLE offer_decision (
     tenant VARCHAR(64) NOT NULL, 
     id BINARY(16) NOT NULL, 
@@ -561,6 +584,12 @@ CREATE TABLE offer_decision (
     sku LONGTEXT, 
     channel LONGTEXT, 
     fallback TINYINT(1) NOT NULL, 
+    policy LONGTEXT, 
+    arm LONGTEXT, 
+    context LONGTEXT, 
+    probability DOUBLE, 
+    since DATE, 
+    expires_at DATETIME(6), 
     document LONGTEXT, 
     PRIMARY KEY (tenant, id), 
     CONSTRAINT fk_offer_decision_customer_id FOREIGN KEY(tenant, customer_id) REFERENCES customer (tenant, id)
@@ -769,6 +798,23 @@ CREATE TABLE unallocated_refund (
 )CHARSET=utf8mb4 ENGINE=InnoDB COLLATE utf8mb4_0900_bin;
 CREATE INDEX ix_unallocated_refund_at ON unallocated_refund (tenant, at, id);
 CREATE INDEX ix_unallocated_refund_customer_id ON unallocated_refund (tenant, customer_id, id);
+CREATE TABLE action_plan (
+    tenant VARCHAR(64) NOT NULL, 
+    id BINARY(16) NOT NULL, 
+    version BIGINT NOT NULL, 
+    live SMALLINT, 
+    added_at DATETIME(6) NOT NULL, 
+    added_by LONGTEXT, 
+    added_because LONGTEXT, 
+    code VARCHAR(255) NOT NULL, 
+    goal LONGTEXT NOT NULL, 
+    finding_id BINARY(16), 
+    document LONGTEXT, 
+    PRIMARY KEY (tenant, id), 
+    CONSTRAINT uq_action_plan_code UNIQUE (tenant, code, live), 
+    CONSTRAINT fk_action_plan_finding_id FOREIGN KEY(tenant, finding_id) REFERENCES finding (tenant, id)
+)CHARSET=utf8mb4 ENGINE=InnoDB COLLATE utf8mb4_0900_bin;
+CREATE INDEX ix_action_plan_finding_id ON action_plan (tenant, finding_id, id);
 CREATE TABLE conversion (
     tenant VARCHAR(64) NOT NULL, 
     id BINARY(16) NOT NULL, 
@@ -833,6 +879,47 @@ CREATE TABLE lead_change (
     CONSTRAINT fk_lead_change_lead_id FOREIGN KEY(tenant, lead_id) REFERENCES `lead` (tenant, id)
 )CHARSET=utf8mb4 ENGINE=InnoDB COLLATE utf8mb4_0900_bin;
 CREATE INDEX ix_lead_change_lead_id_occurred_at ON lead_change (tenant, lead_id, occurred_at, id);
+CREATE TABLE offer_outcome (
+    tenant VARCHAR(64) NOT NULL, 
+    id BINARY(16) NOT NULL, 
+    version BIGINT NOT NULL, 
+    live SMALLINT, 
+    added_at DATETIME(6) NOT NULL, 
+    added_by LONGTEXT, 
+    added_because LONGTEXT, 
+    decision_id BINARY(16) NOT NULL, 
+    answer LONGTEXT NOT NULL, 
+    at DATETIME(6) NOT NULL, 
+    order_id BINARY(16), 
+    document LONGTEXT, 
+    PRIMARY KEY (tenant, id), 
+    CONSTRAINT uq_offer_outcome_decision_id UNIQUE (tenant, decision_id, live), 
+    CONSTRAINT fk_offer_outcome_decision_id FOREIGN KEY(tenant, decision_id) REFERENCES offer_decision (tenant, id), 
+    CONSTRAINT fk_offer_outcome_order_id FOREIGN KEY(tenant, order_id) REFERENCES purchase (tenant, id)
+)CHARSET=utf8mb4 ENGINE=InnoDB COLLATE utf8mb4_0900_bin;
+CREATE INDEX ix_offer_outcome_at ON offer_outcome (tenant, at, id);
+CREATE INDEX ix_offer_outcome_decision_id ON offer_outcome (tenant, decision_id, id);
+CREATE INDEX ix_offer_outcome_order_id ON offer_outcome (tenant, order_id, id);
+CREATE TABLE offer_override (
+    tenant VARCHAR(64) NOT NULL, 
+    id BINARY(16) NOT NULL, 
+    version BIGINT NOT NULL, 
+    live SMALLINT, 
+    added_at DATETIME(6) NOT NULL, 
+    added_by LONGTEXT, 
+    added_because LONGTEXT, 
+    decision_id BINARY(16) NOT NULL, 
+    offer_id BINARY(16), 
+    at DATETIME(6) NOT NULL, 
+    note LONGTEXT NOT NULL, 
+    document LONGTEXT, 
+    PRIMARY KEY (tenant, id), 
+    CONSTRAINT fk_offer_override_decision_id FOREIGN KEY(tenant, decision_id) REFERENCES offer_decision (tenant, id), 
+    CONSTRAINT fk_offer_override_offer_id FOREIGN KEY(tenant, offer_id) REFERENCES offer (tenant, id)
+)CHARSET=utf8mb4 ENGINE=InnoDB COLLATE utf8mb4_0900_bin;
+CREATE INDEX ix_offer_override_at ON offer_override (tenant, at, id);
+CREATE INDEX ix_offer_override_decision_id ON offer_override (tenant, decision_id, id);
+CREATE INDEX ix_offer_override_offer_id ON offer_override (tenant, offer_id, id);
 CREATE TABLE points_entry (
     tenant VARCHAR(64) NOT NULL, 
     id BINARY(16) NOT NULL, 

@@ -124,6 +124,11 @@ CREATE TABLE offer (
     purpose TEXT COLLATE "C" NOT NULL, 
     priority BIGINT NOT NULL, 
     fallback BOOLEAN NOT NULL, 
+    stock BIGINT, 
+    max_per_customer BIGINT, 
+    never_bought BOOLEAN NOT NULL, 
+    suppress_buyers BOOLEAN NOT NULL, 
+    stackable BOOLEAN NOT NULL, 
     document JSONB, 
     PRIMARY KEY (tenant, id), 
     CONSTRAINT uq_offer_code UNIQUE (tenant, code, live)
@@ -545,6 +550,24 @@ CREATE TABLE lead (
 );
 CREATE INDEX ix_lead_created_at ON lead (tenant, created_at, id);
 CREATE INDEX ix_lead_customer_id_created_at ON lead (tenant, customer_id, created_at, id);
+CREATE TABLE next_step (
+    tenant TEXT COLLATE "C" NOT NULL, 
+    id UUID NOT NULL, 
+    version BIGINT NOT NULL, 
+    live SMALLINT, 
+    added_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    added_by TEXT COLLATE "C", 
+    added_because TEXT COLLATE "C", 
+    customer_id UUID NOT NULL, 
+    owner TEXT COLLATE "C", 
+    made_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    expires_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    document JSONB, 
+    PRIMARY KEY (tenant, id), 
+    CONSTRAINT fk_next_step_customer_id FOREIGN KEY(tenant, customer_id) REFERENCES customer (tenant, id)
+);
+CREATE INDEX ix_next_step_customer_id_made_at ON next_step (tenant, customer_id, made_at, id);
+CREATE INDEX ix_next_step_expires_at ON next_step (tenant, expires_at, id);
 CREATE TABLE offer_decision (
     tenant TEXT COLLATE "C" NOT NULL, 
     id UUID NOT NULL, 
@@ -561,6 +584,12 @@ CREATE TABLE offer_decision (
     sku TEXT COLLATE "C", 
     channel TEXT COLLATE "C", 
     fallback BOOLEAN NOT NULL, 
+    policy TEXT COLLATE "C", 
+    arm TEXT COLLATE "C", 
+    context TEXT COLLATE "C", 
+    probability DOUBLE PRECISION, 
+    since DATE, 
+    expires_at TIMESTAMP WITH TIME ZONE, 
     document JSONB, 
     PRIMARY KEY (tenant, id), 
     CONSTRAINT fk_offer_decision_customer_id FOREIGN KEY(tenant, customer_id) REFERENCES customer (tenant, id)
@@ -769,6 +798,23 @@ CREATE TABLE unallocated_refund (
 );
 CREATE INDEX ix_unallocated_refund_at ON unallocated_refund (tenant, at, id);
 CREATE INDEX ix_unallocated_refund_customer_id ON unallocated_refund (tenant, customer_id, id);
+CREATE TABLE action_plan (
+    tenant TEXT COLLATE "C" NOT NULL, 
+    id UUID NOT NULL, 
+    version BIGINT NOT NULL, 
+    live SMALLINT, 
+    added_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    added_by TEXT COLLATE "C", 
+    added_because TEXT COLLATE "C", 
+    code TEXT COLLATE "C" NOT NULL, 
+    goal TEXT COLLATE "C" NOT NULL, 
+    finding_id UUID, 
+    document JSONB, 
+    PRIMARY KEY (tenant, id), 
+    CONSTRAINT uq_action_plan_code UNIQUE (tenant, code, live), 
+    CONSTRAINT fk_action_plan_finding_id FOREIGN KEY(tenant, finding_id) REFERENCES finding (tenant, id)
+);
+CREATE INDEX ix_action_plan_finding_id ON action_plan (tenant, finding_id, id) WHERE finding_id IS NOT NULL;
 CREATE TABLE conversion (
     tenant TEXT COLLATE "C" NOT NULL, 
     id UUID NOT NULL, 
@@ -833,6 +879,47 @@ CREATE TABLE lead_change (
     CONSTRAINT fk_lead_change_lead_id FOREIGN KEY(tenant, lead_id) REFERENCES lead (tenant, id)
 );
 CREATE INDEX ix_lead_change_lead_id_occurred_at ON lead_change (tenant, lead_id, occurred_at, id);
+CREATE TABLE offer_outcome (
+    tenant TEXT COLLATE "C" NOT NULL, 
+    id UUID NOT NULL, 
+    version BIGINT NOT NULL, 
+    live SMALLINT, 
+    added_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    added_by TEXT COLLATE "C", 
+    added_because TEXT COLLATE "C", 
+    decision_id UUID NOT NULL, 
+    answer TEXT COLLATE "C" NOT NULL, 
+    at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    order_id UUID, 
+    document JSONB, 
+    PRIMARY KEY (tenant, id), 
+    CONSTRAINT uq_offer_outcome_decision_id UNIQUE (tenant, decision_id, live), 
+    CONSTRAINT fk_offer_outcome_decision_id FOREIGN KEY(tenant, decision_id) REFERENCES offer_decision (tenant, id), 
+    CONSTRAINT fk_offer_outcome_order_id FOREIGN KEY(tenant, order_id) REFERENCES purchase (tenant, id)
+);
+CREATE INDEX ix_offer_outcome_at ON offer_outcome (tenant, at, id);
+CREATE INDEX ix_offer_outcome_decision_id ON offer_outcome (tenant, decision_id, id);
+CREATE INDEX ix_offer_outcome_order_id ON offer_outcome (tenant, order_id, id) WHERE order_id IS NOT NULL;
+CREATE TABLE offer_override (
+    tenant TEXT COLLATE "C" NOT NULL, 
+    id UUID NOT NULL, 
+    version BIGINT NOT NULL, 
+    live SMALLINT, 
+    added_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    added_by TEXT COLLATE "C", 
+    added_because TEXT COLLATE "C", 
+    decision_id UUID NOT NULL, 
+    offer_id UUID, 
+    at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    note TEXT COLLATE "C" NOT NULL, 
+    document JSONB, 
+    PRIMARY KEY (tenant, id), 
+    CONSTRAINT fk_offer_override_decision_id FOREIGN KEY(tenant, decision_id) REFERENCES offer_decision (tenant, id), 
+    CONSTRAINT fk_offer_override_offer_id FOREIGN KEY(tenant, offer_id) REFERENCES offer (tenant, id)
+);
+CREATE INDEX ix_offer_override_at ON offer_override (tenant, at, id);
+CREATE INDEX ix_offer_override_decision_id ON offer_override (tenant, decision_id, id);
+CREATE INDEX ix_offer_override_offer_id ON offer_override (tenant, offer_id, id) WHERE offer_id IS NOT NULL;
 CREATE TABLE points_entry (
     tenant TEXT COLLATE "C" NOT NULL, 
     id UUID NOT NULL, 

@@ -129,6 +129,11 @@ CREATE TABLE offer (
     purpose TEXT NOT NULL, 
     priority INTEGER NOT NULL, 
     fallback INTEGER NOT NULL, 
+    stock INTEGER, 
+    max_per_customer INTEGER, 
+    never_bought INTEGER NOT NULL, 
+    suppress_buyers INTEGER NOT NULL, 
+    stackable INTEGER NOT NULL, 
     document TEXT, 
     PRIMARY KEY (tenant, id), 
     CONSTRAINT uq_offer_code UNIQUE (tenant, code, live)
@@ -580,6 +585,25 @@ CREATE TABLE lead (
  STRICT;
 CREATE INDEX ix_lead_created_at ON lead (tenant, created_at, id);
 CREATE INDEX ix_lead_customer_id_created_at ON lead (tenant, customer_id, created_at, id);
+CREATE TABLE next_step (
+    tenant TEXT NOT NULL, 
+    id BLOB NOT NULL, 
+    version INTEGER NOT NULL, 
+    live INTEGER, 
+    added_at TEXT NOT NULL, 
+    added_by TEXT, 
+    added_because TEXT, 
+    customer_id BLOB NOT NULL, 
+    owner TEXT, 
+    made_at TEXT NOT NULL, 
+    expires_at TEXT NOT NULL, 
+    document TEXT, 
+    PRIMARY KEY (tenant, id), 
+    CONSTRAINT fk_next_step_customer_id FOREIGN KEY(tenant, customer_id) REFERENCES customer (tenant, id)
+)
+ STRICT;
+CREATE INDEX ix_next_step_customer_id_made_at ON next_step (tenant, customer_id, made_at, id);
+CREATE INDEX ix_next_step_expires_at ON next_step (tenant, expires_at, id);
 CREATE TABLE offer_decision (
     tenant TEXT NOT NULL, 
     id BLOB NOT NULL, 
@@ -596,6 +620,12 @@ CREATE TABLE offer_decision (
     sku TEXT, 
     channel TEXT, 
     fallback INTEGER NOT NULL, 
+    policy TEXT, 
+    arm TEXT, 
+    context TEXT, 
+    probability REAL, 
+    since TEXT, 
+    expires_at TEXT, 
     document TEXT, 
     PRIMARY KEY (tenant, id), 
     CONSTRAINT fk_offer_decision_customer_id FOREIGN KEY(tenant, customer_id) REFERENCES customer (tenant, id)
@@ -814,6 +844,24 @@ CREATE TABLE unallocated_refund (
  STRICT;
 CREATE INDEX ix_unallocated_refund_at ON unallocated_refund (tenant, at, id);
 CREATE INDEX ix_unallocated_refund_customer_id ON unallocated_refund (tenant, customer_id, id);
+CREATE TABLE action_plan (
+    tenant TEXT NOT NULL, 
+    id BLOB NOT NULL, 
+    version INTEGER NOT NULL, 
+    live INTEGER, 
+    added_at TEXT NOT NULL, 
+    added_by TEXT, 
+    added_because TEXT, 
+    code TEXT NOT NULL, 
+    goal TEXT NOT NULL, 
+    finding_id BLOB, 
+    document TEXT, 
+    PRIMARY KEY (tenant, id), 
+    CONSTRAINT uq_action_plan_code UNIQUE (tenant, code, live), 
+    CONSTRAINT fk_action_plan_finding_id FOREIGN KEY(tenant, finding_id) REFERENCES finding (tenant, id)
+)
+ STRICT;
+CREATE INDEX ix_action_plan_finding_id ON action_plan (tenant, finding_id, id) WHERE finding_id IS NOT NULL;
 CREATE TABLE conversion (
     tenant TEXT NOT NULL, 
     id BLOB NOT NULL, 
@@ -881,6 +929,49 @@ CREATE TABLE lead_change (
 )
  STRICT;
 CREATE INDEX ix_lead_change_lead_id_occurred_at ON lead_change (tenant, lead_id, occurred_at, id);
+CREATE TABLE offer_outcome (
+    tenant TEXT NOT NULL, 
+    id BLOB NOT NULL, 
+    version INTEGER NOT NULL, 
+    live INTEGER, 
+    added_at TEXT NOT NULL, 
+    added_by TEXT, 
+    added_because TEXT, 
+    decision_id BLOB NOT NULL, 
+    answer TEXT NOT NULL, 
+    at TEXT NOT NULL, 
+    order_id BLOB, 
+    document TEXT, 
+    PRIMARY KEY (tenant, id), 
+    CONSTRAINT uq_offer_outcome_decision_id UNIQUE (tenant, decision_id, live), 
+    CONSTRAINT fk_offer_outcome_decision_id FOREIGN KEY(tenant, decision_id) REFERENCES offer_decision (tenant, id), 
+    CONSTRAINT fk_offer_outcome_order_id FOREIGN KEY(tenant, order_id) REFERENCES purchase (tenant, id)
+)
+ STRICT;
+CREATE INDEX ix_offer_outcome_at ON offer_outcome (tenant, at, id);
+CREATE INDEX ix_offer_outcome_decision_id ON offer_outcome (tenant, decision_id, id);
+CREATE INDEX ix_offer_outcome_order_id ON offer_outcome (tenant, order_id, id) WHERE order_id IS NOT NULL;
+CREATE TABLE offer_override (
+    tenant TEXT NOT NULL, 
+    id BLOB NOT NULL, 
+    version INTEGER NOT NULL, 
+    live INTEGER, 
+    added_at TEXT NOT NULL, 
+    added_by TEXT, 
+    added_because TEXT, 
+    decision_id BLOB NOT NULL, 
+    offer_id BLOB, 
+    at TEXT NOT NULL, 
+    note TEXT NOT NULL, 
+    document TEXT, 
+    PRIMARY KEY (tenant, id), 
+    CONSTRAINT fk_offer_override_decision_id FOREIGN KEY(tenant, decision_id) REFERENCES offer_decision (tenant, id), 
+    CONSTRAINT fk_offer_override_offer_id FOREIGN KEY(tenant, offer_id) REFERENCES offer (tenant, id)
+)
+ STRICT;
+CREATE INDEX ix_offer_override_at ON offer_override (tenant, at, id);
+CREATE INDEX ix_offer_override_decision_id ON offer_override (tenant, decision_id, id);
+CREATE INDEX ix_offer_override_offer_id ON offer_override (tenant, offer_id, id) WHERE offer_id IS NOT NULL;
 CREATE TABLE points_entry (
     tenant TEXT NOT NULL, 
     id BLOB NOT NULL, 
