@@ -163,7 +163,7 @@ class Offer(Entity):
         limits = ("stock", "max_per_customer", "again_after", "requires", "upgrades", "excludes", "never_bought")
         for name in limits:
             given = getattr(self, name)
-            if self.fallback and given not in {None, (), False}:
+            if self.fallback and given is not None and given is not False and given != ():
                 raise InvalidValueError(name, given, "a fallback is for everybody")
         for name in ("requires", "upgrades"):
             owned = getattr(self, name)
