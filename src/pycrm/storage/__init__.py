@@ -4,7 +4,7 @@
 """
 
 from pycrm.storage.backup import Kept, Portable, export, restore
-from pycrm.storage.columns import read_columns, write_columns
+from pycrm.storage.columns import read_columns, upsert_many, write_columns
 from pycrm.storage.facts import facts
 from pycrm.storage.mapping import Column, EntityMap, Kind, Reference, Unique, UniqueEach
 from pycrm.storage.maps import default_maps
@@ -22,6 +22,8 @@ from pycrm.storage.protocols import (
     RowOutcome,
     Store,
     UnitOfWork,
+    Upserted,
+    Upserting,
 )
 from pycrm.storage.query import By, Page, Query, asc, desc
 from pycrm.storage.view import CustomerView, customer_view
@@ -54,6 +56,8 @@ __all__ = [
     "Unique",
     "UniqueEach",
     "UnitOfWork",
+    "Upserted",
+    "Upserting",
     "asc",
     "customer_view",
     "default_maps",
@@ -62,6 +66,7 @@ __all__ = [
     "facts",
     "read_columns",
     "restore",
+    "upsert_many",
     "write_columns",
 ]
 

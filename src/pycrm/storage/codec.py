@@ -18,6 +18,9 @@ from pycrm.storage.mapping import EntityMap
 __all__ = ["DocumentCodec", "changed_fields", "column_value", "plain_at"]
 
 
+_written = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
+
+
 def _holds_nul(plain: Any) -> bool:
     if isinstance(plain, str):
         return "\0" in plain
@@ -84,7 +87,7 @@ class DocumentCodec:
         if not plain:
             return None
         try:
-            text = json.dumps(plain, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+            text = _written(plain)
             if not text.isascii():
                 text.encode()
         except (TypeError, ValueError) as error:
@@ -116,10 +119,7 @@ class DocumentCodec:
 def changed_fields(map: EntityMap, before: Any, after: Any) -> dict[str, tuple[Any, Any]]:
     """Return the plain old and new value of every field that differs."""
     changed = {}
-    for attribute in attrs.fields(map.model):
-        name = attribute.name
-        if name == "version" or not attribute.init:
-            continue
+    for name in map.compared:
         old, new = getattr(before, name), getattr(after, name)
         if old is not new and old != new:
             changed[name] = (to_plain(old), to_plain(new))

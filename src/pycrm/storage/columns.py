@@ -7,20 +7,22 @@ the plain data that `pycrm.serialize` makes of it. What is missing is None, or N
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
 from enum import Enum
 from typing import Any
 
 import attrs
 
-from pycrm.errors import InvalidDataError, InvalidValueError, MissingColumnError
+from pycrm.errors import AppendOnly, InvalidDataError, InvalidValueError, MissingColumnError
+from pycrm.model.predicate import where
 from pycrm.storage.codec import DocumentCodec, column_value
 from pycrm.storage.mapping import EntityMap, Kind
-from pycrm.storage.protocols import ColumnReader, ColumnWriter, OnConflict, UnitOfWork
-from pycrm.storage.query import Query
+from pycrm.storage.protocols import ColumnReader, ColumnWriter, OnConflict, Repository, UnitOfWork, Upserted, Upserting
+from pycrm.storage.query import E, Query
+from pycrm.storage.rows import entities_of
 
-__all__ = ["Rows", "read_columns", "write_columns"]
+__all__ = ["Rows", "read_columns", "upsert_each", "upsert_many", "write_columns"]
 
 
 def _listed(values: Any) -> list[Any]:
@@ -209,3 +211,51 @@ def write_columns(
     entities = list(Rows(EntityMap.of(model), columns).entities())
     outcomes = unit.of(model).put_many(entities, on_conflict=on_conflict)
     return sum(outcome.outcome in {"added", "updated"} for outcome in outcomes)
+
+
+def upsert_many(unit: UnitOfWork, model: type[E], entities: Iterable[E]) -> Upserted:
+    """Add what is new and write over what is there, in any store: in bulk where its unit of work can, else one by one.
+
+    The last writer wins, whatever version he had read; where that must not be, use ``put_many(on_conflict="update")``.
+
+    Raises
+    ------
+    AppendOnly
+        If such entities are only ever added.
+
+    Examples
+    --------
+    >>> from pycrm.model.order import Product
+    >>> from pycrm.storage import MemoryStore
+    >>> pens = [Product(sku="A1", name="Pen")]
+    >>> with MemoryStore().begin() as uow:
+    ...     upsert_many(uow, Product, pens), upsert_many(uow, Product, pens)
+    (Upserted(added=1, updated=0, unchanged=0, skipped=0), Upserted(added=0, updated=0, unchanged=1, skipped=0))
+    """
+    if isinstance(unit, Upserting):
+        return unit.upsert(model, entities)
+    return upsert_each(unit.of(model), EntityMap.of(model), entities)
+
+
+def upsert_each(repository: Repository[E, Any], map: EntityMap, entities: Iterable[E]) -> Upserted:
+    """Upsert one by one: what is there first, so that a value it gives up is free for what is new."""
+    if map.append_only:
+        raise AppendOnly(map.name)
+    total, new = Upserted(), list[E]()
+    for entity in entities_of(map, entities, "update"):
+        held = repository.find(entity.id)
+        if held is None:
+            new.append(entity)
+            continue
+        made = attrs.evolve(entity, version=held.version)
+        same = made == held
+        if not same:
+            repository.save(made)
+        total += Upserted(unchanged=1) if same else Upserted(updated=1)
+    for entity in new:
+        if repository.count(Query(map.model, where("id") == entity.id, deleted=True)):
+            total += Upserted(skipped=1)
+        else:
+            repository.add(attrs.evolve(entity, version=0))  # type: ignore[misc]  # every entity is an attrs value
+            total += Upserted(added=1)
+    return total

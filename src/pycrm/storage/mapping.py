@@ -43,6 +43,7 @@ from pycrm.model.predicate import AllOf, AnyOf, Not, Predicate, Where, kind_of, 
 __all__ = ["Column", "EntityMap", "Kind", "MapSet", "Reference", "Unique", "UniqueEach", "search_key"]
 
 INDEXED_TEXT = 255  # longer text fits no index of MariaDB together with the tenant
+_NOTHING: frozenset[str] = frozenset()
 _LOWEST, _HIGHEST = -(2**63), 2**63 - 1
 
 Check: TypeAlias = Callable[[Any], Any]
@@ -333,12 +334,15 @@ class EntityMap:
     indexes: tuple[tuple[str, ...], ...] = ()
     append_only: bool = False
     by_path: Mapping[str, Column] = field(init=False, repr=False)
+    compared: tuple[str, ...] = field(init=False, repr=False)
     id_column: Column = field(init=False, repr=False, default=Column("id", "id", Kind.UUID, nullable=False))
 
     def __attrs_post_init__(self) -> None:
         version = Column("version", "version", Kind.INT, nullable=False)
         held = (self.id_column, version, *self.columns, *self.searched)
         object.__setattr__(self, "by_path", {column.path: column for column in held})
+        names = tuple(each.name for each in attrs.fields(self.model) if each.init and each.name != "version")
+        object.__setattr__(self, "compared", names)
 
     @classmethod
     def of(
@@ -487,6 +491,9 @@ class EntityMap:
 
     def search_values(self, entity: Any, path: str) -> frozenset[str]:
         """Return the text values at a path through collections, in their indexed form."""
+        held = getattr(entity, path.partition(".")[0], None)
+        if held is None or (not held and isinstance(held, tuple | frozenset)):
+            return _NOTHING
         found = (value.value if isinstance(value, Enum) else value for value, _ in reach(entity, path))
         return frozenset(search_key(value) for value in found if isinstance(value, str))
 

@@ -33,11 +33,11 @@ from pycrm.model.entity import new_id
 from pycrm.model.predicate import AllOf, Op, Predicate, Where, evaluate, kind_of
 from pycrm.storage.backup import Kept
 from pycrm.storage.codec import DocumentCodec, changed_fields, column_value
-from pycrm.storage.columns import Rows
+from pycrm.storage.columns import Rows, upsert_each
 from pycrm.storage.mapping import COMPARED_AS, EntityMap, MapSet, search_key
 from pycrm.storage.maps import default_maps
 from pycrm.storage.ordering import Ordering
-from pycrm.storage.protocols import Change, Claim, Isolation, OnConflict, RowOutcome
+from pycrm.storage.protocols import Change, Claim, Isolation, OnConflict, RowOutcome, Upserted
 from pycrm.storage.query import E, Page, Query
 from pycrm.storage.rows import checked_size, entities_of
 from pycrm.storage.unit import Retries, Unit, checked_tenant, event_of, run, utc_now
@@ -592,6 +592,11 @@ class MemoryUnit(Unit):
         repository = self.of(model)
         outcomes = repository.put_many(list(Rows(repository._map, columns).entities()), on_conflict=on_conflict)
         return sum(outcome.outcome in {"added", "updated"} for outcome in outcomes)
+
+    def upsert(self, model: type[E], entities: Iterable[E], /) -> Upserted:
+        """Add what is new and write over what is there under the same id; raise AppendOnly, Duplicate or Broken."""
+        self._check_writable()
+        return upsert_each(self.of(model), self._maps.of(model), entities)
 
     def erase(self, model: type[Any], id: UUID, /) -> None:
         """Delete the row and the values in its audit trail; raise NotFound, or Broken while something refers to it."""

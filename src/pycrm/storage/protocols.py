@@ -1,7 +1,8 @@
 """What we ask of any storage: small, closed protocols. A new power is a new protocol, never a new method.
 
 `Store`, `UnitOfWork`, `Repository` and `Reader` are the whole of what a workflow may rely on. The other protocols are powers
-that a store may have: ask with ``isinstance``, or use `read_columns` and `write_columns`, which fall back on the first four.
+that a store may have: ask with ``isinstance``, or use `read_columns`, `write_columns` and `upsert_many`,
+which fall back on the first four.
 
 Examples
 --------
@@ -38,6 +39,8 @@ __all__ = [
     "RowOutcome",
     "Store",
     "UnitOfWork",
+    "Upserted",
+    "Upserting",
 ]
 
 Id_contra = TypeVar("Id_contra", contravariant=True)
@@ -55,6 +58,24 @@ class RowOutcome:
     id: UUID
     outcome: Literal["added", "updated", "unchanged", "skipped", "lost"]
     error: StoreError | None = None
+
+
+@frozen
+class Upserted:
+    """How many entities an upsert added, wrote over, found equal, and left because their id belongs to a removed one."""
+
+    added: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    skipped: int = 0
+
+    def __add__(self, other: Upserted) -> Upserted:
+        return Upserted(
+            self.added + other.added,
+            self.updated + other.updated,
+            self.unchanged + other.unchanged,
+            self.skipped + other.skipped,
+        )
 
 
 @frozen
@@ -206,6 +227,18 @@ class ColumnWriter(Protocol):
         self, model: type[Any], columns: Mapping[str, Sequence[Any]], /, *, on_conflict: OnConflict = "error"
     ) -> int:
         """Store one entity per row and return how many were written."""
+        ...
+
+
+@runtime_checkable
+class Upserting(Protocol):
+    """A unit of work that adds and overwrites in bulk: the last writer wins, whatever version he had read."""
+
+    def upsert(self, model: type[E], entities: Iterable[E], /) -> Upserted:
+        """Add what is new and write over what is there under the same id; raise AppendOnly, Duplicate or Broken.
+
+        Every entity that was written over is in the audit trail, with what it was.
+        """
         ...
 
 

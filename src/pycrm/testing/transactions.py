@@ -12,6 +12,7 @@ import attrs
 import pytest
 
 from pycrm.errors import (
+    AppendOnly,
     Broken,
     Conflict,
     Duplicate,
@@ -29,8 +30,8 @@ from pycrm.model.entity import new_id
 from pycrm.model.interaction import Interaction
 from pycrm.model.order import Order, Product
 from pycrm.model.predicate import where
-from pycrm.storage.columns import read_columns, write_columns
-from pycrm.storage.protocols import Store, UnitOfWork
+from pycrm.storage.columns import read_columns, upsert_many, write_columns
+from pycrm.storage.protocols import Store, UnitOfWork, Upserted
 from pycrm.storage.query import Query, asc
 from pycrm.testing.made import NOW, an_interaction, an_order, ana, pen, stored
 from pycrm.testing.requirements import Requirements
@@ -524,6 +525,37 @@ class Transactions:
                 outcomes = unit.of(Customer).put_many(rows, on_conflict="update")
                 unit.commit()
             assert {outcome.outcome for outcome in outcomes} == {expected}
+
+    def test_the_last_writer_of_many_wins_and_the_trail_says_what_was(self, store: Store) -> None:
+        same, stale, gone = (stored(store, pen(sku)) for sku in ("A", "B", "C"))
+        with store.begin() as unit:
+            unit.of(Product).save(attrs.evolve(stale, name="newer"))
+            unit.of(Product).remove(gone.id)
+            unit.commit()
+        # What is written over gives up its sku, and a new one takes it.
+        rows = [pen("B"), same, attrs.evolve(stale, sku="D", name="last", category=("x",)), gone]
+        with store.begin(actor="ana") as unit:
+            found = upsert_many(unit, Product, rows)
+            unit.commit()
+        assert found == Upserted(added=1, updated=1, unchanged=1, skipped=1)
+        assert _names(store) == [("A", "Pen"), ("B", "Pen"), ("D", "last")]
+        with store.begin() as unit:
+            assert unit.of(Product).get(stale.id).version == 3
+            assert unit.of(Product).count(Query(Product, where("category") == "x")) == 1
+            if self.requirements.audit:
+                last = unit.history(Product, stale.id)[-1]  # type: ignore[attr-defined]  # an Audited unit
+                assert (last.actor, last.fields["name"]) == ("ana", ("newer", "last"))
+
+    def test_what_is_written_over_another_s_unique_value_is_a_duplicate(self, store: Store) -> None:
+        _, other = stored(store, pen("A")), stored(store, pen("B"))
+        with store.begin() as unit, pytest.raises(Duplicate) as caught:
+            upsert_many(unit, Product, [attrs.evolve(other, sku="A")])
+        assert caught.value.fields == ("sku",)
+        assert _names(store) == [("A", "Pen"), ("B", "Pen")]
+
+    def test_what_is_only_ever_added_is_not_written_over(self, store: Store) -> None:
+        with store.begin() as unit, pytest.raises(AppendOnly):
+            upsert_many(unit, Interaction, [])
 
     @pytest.mark.parametrize("rows", [[None], ["x"], [pen("A"), ana()]])
     def test_rows_of_another_class_are_refused(self, store: Store, rows: list[Any]) -> None:

@@ -338,11 +338,11 @@ class _Writer:
             block = range(first, min(first + 500, batch.size))
             stands = [self._filled(batch, at) for at in block]
             present = {
-                repository._read_id(row[0]) for row in repository._rows_of([one.id for one in stands], live=False)
+                self.unit._read_id(row[0]) for row in repository._rows_of([one.id for one in stands], live=False)
             }
-            holders = repository._holders(stands)
+            holders = repository._keys.holders(stands)
             for at, stand in zip(block, stands, strict=True):
-                keys = [key for key, _ in repository._keys_of(stand)]
+                keys = [key for key, _ in repository._keys.of(stand)]
                 if stand.id in present or stand.id in taken or any(k in holders or k in taken for k in keys):
                     continue
                 taken.update(keys, (stand.id,))
@@ -351,8 +351,7 @@ class _Writer:
 
     def _keys(self, batch: _Batch, unique: list[list[tuple[str, str]]], kept: Sequence[int]) -> None:
         unit, map, ids = self.unit, self.map, batch.bound["id"]
-        p = self.dialect.parameter
-        search = []
+        search: list[Any] = []
         for nested in self.documents:
             if nested.name in batch.parts:
                 parts = batch.parts[nested.name]
@@ -360,16 +359,13 @@ class _Writer:
             else:
                 many = batch.same[nested.name].many
                 search += [(unit.tenant, map.table, path, key, ids[at]) for path, key in many for at in kept]
-        unit.execute_many(
-            f"INSERT INTO pycrm_search (tenant, model, path, value, id) VALUES ({p}, {p}, {p}, {p}, {p})",  # noqa: S608
-            search,
-        )
-        self.repository._insert_unique(
+        self.repository._keys.put_search(search)
+        self.repository._keys.put_unique(
             [(unit.tenant, map.table, rule, key, ids[at]) for at in kept for rule, key in unique[at]]
         )
 
     def _blame(self, batch: _Batch, kept: Sequence[int], failure: Any) -> Any:
-        return self.repository._blame([self._filled(batch, at) for at in kept], failure)
+        return self.repository._keys.blame([self._filled(batch, at) for at in kept], failure)
 
 
 def _same(value: Any) -> Any:

@@ -81,6 +81,8 @@ class Dialect:
         How a transaction begins.
     nulls_clause, row_values : bool
         Whether it knows NULLS LAST, and uses an index for (a, b) > (x, y).
+    locking : str
+        What keeps others from rows that were read, until the transaction ends.
     """
 
     name: str
@@ -95,6 +97,7 @@ class Dialect:
     begin_serializable: tuple[str, ...] = ("BEGIN",)
     nulls_clause: bool = True
     row_values: bool = True
+    locking: str = " FOR UPDATE"
 
     def binder(self, column: Column) -> Callable[[Any], Any] | None:
         """Return what turns a checked value into the driver's, None where it travels as it is."""
@@ -228,6 +231,7 @@ SQLITE = Dialect(
     begin_read=("BEGIN DEFERRED",),
     begin_write=("BEGIN IMMEDIATE",),
     begin_serializable=("BEGIN IMMEDIATE",),
+    locking="",
 )
 POSTGRESQL = Dialect(
     name="postgresql",

@@ -4,23 +4,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import cache
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Generic
 from uuid import UUID
 
-import attrs
-
-from pycrm.errors import AppendOnly, Broken, Conflict, Duplicate, InvalidValueError, NotFound, StoreError, Transient
+from pycrm.errors import AppendOnly, Broken, Conflict, InvalidValueError, NotFound, StoreError
 from pycrm.model.predicate import evaluate
 from pycrm.storage.codec import changed_fields, column_value, plain_at
-from pycrm.storage.mapping import Unique, UniqueEach
 from pycrm.storage.ordering import Ordering
-from pycrm.storage.protocols import OnConflict, RowOutcome
+from pycrm.storage.protocols import OnConflict, RowOutcome, Upserted
 from pycrm.storage.query import E, Page, Query
-from pycrm.storage.rows import checked_size, entities_of
+from pycrm.storage.rows import checked_size
 from pycrm.storage.sql.bulk import put_columns
 from pycrm.storage.sql.compiler import Clause, Compiler
+from pycrm.storage.sql.keys import Keys
+from pycrm.storage.sql.merge import put_many, upsert
 
 if TYPE_CHECKING:
     from pycrm.storage.sql.unit import SqlUnit
@@ -56,6 +54,7 @@ class SqlRepository(Generic[E]):
         self._codec = self._statements.codec
         self._id = unit._bind_id
         self._loaded: dict[UUID, Any] = {}
+        self._keys = Keys(unit, self._statements)
         self._compiler = Compiler(self._map, unit.dialect, self._statements.quoted, unit.tenant)
 
     def get(self, id: UUID, /) -> E:
@@ -86,14 +85,15 @@ class SqlRepository(Generic[E]):
                 raise NotFound(self._map.name, id)
         return [found[id] for id in ids]
 
-    def _rows_of(self, ids: Sequence[UUID], *, live: bool) -> Iterator[Any]:
+    def _rows_of(self, ids: Sequence[UUID], *, live: bool, lock: bool = False) -> Iterator[Any]:
+        locking = self._unit.dialect.locking if lock else ""
         for at in range(0, len(ids), _CHUNK):
             some = ids[at : at + _CHUNK]
             marks = ", ".join([self._unit.dialect.parameter] * len(some))
             extra = "" if live else f", {self._statements.quoted['live']}"
             yield from self._unit.fetch(
                 f"SELECT {self._statements.selected}{extra} FROM {self._statements.table}"  # noqa: S608  # names alone
-                f" WHERE tenant = {self._unit.dialect.parameter} AND id IN ({marks}){' AND live = 1' if live else ''}",
+                f" WHERE tenant = {self._unit.dialect.parameter} AND id IN ({marks}){' AND live = 1' if live else ''}{locking}",
                 (self._unit.tenant, *map(self._id, some)),
             )
 
@@ -101,43 +101,49 @@ class SqlRepository(Generic[E]):
         if type(entity) is not self._model:
             raise InvalidValueError("entity", entity, f"give a {self._map.name}")
 
-    def _inserted(self, entity: Any) -> tuple[Any, ...]:
-        unit = self._unit
-        added = unit._bind_at(unit._clock())
-        return (unit.tenant, self._id(entity.id), 1, 1, added, unit.actor, unit.cause, *self._codec.encode(entity))
-
     def add(self, entity: E, /) -> E:
         """Store a new entity and return it at version 1; raise Duplicate or Broken."""
-        self._unit._check_writable()
+        unit = self._unit
+        unit._check_writable()
         self._check_class(entity)
         if entity.version != 0:
             raise InvalidValueError(
                 "version", entity.version, "add() takes what was never stored; save() what was loaded"
             )
-        row = self._inserted(entity)
-        self._unit.execute(self._statements.insert, row, lambda failure: self._blame([entity], failure))
-        made: E = _at_version(entity, 1)
-        self._put_keys(entity, None)
+        head = (unit.tenant, self._id(entity.id), 1, 1, unit._bind_at(unit._clock()), unit.actor, unit.cause)
+        unit.execute(
+            self._statements.insert,
+            head + self._codec.encode(entity),
+            lambda failure: self._keys.blame([entity], failure),
+        )
+        made: E = self._codec.renew(entity, 1)
+        if not self._keys.none:
+            self._keys.put(((entity, None),))
         self._loaded[entity.id] = made
         return made
 
     def save(self, entity: E, /) -> E:
         """Store a changed entity and return it with its version + 1; raise NotFound, Conflict, Duplicate or Broken."""
-        self._unit._check_writable()
+        unit, map, version = self._unit, self._map, entity.version
+        unit._check_writable()
         self._check_class(entity)
-        if self._map.append_only:
-            raise AppendOnly(self._map.name)
+        if map.append_only:
+            raise AppendOnly(map.name)
         row = self._codec.encode(entity)
-        before = self._before(entity.id, entity.version)
-        held = (self._unit.tenant, self._id(entity.id), entity.version)
-        touched = self._unit.execute(
-            self._statements.update, (*row, *held), lambda failure: self._blame([entity], failure)
+        before = self._before(entity.id, version)
+        id = self._id(entity.id)
+        touched = unit.execute(
+            self._statements.update,
+            (*row, unit.tenant, id, version),
+            lambda failure: self._keys.blame([entity], failure),
         )
         if touched != 1:
-            raise self._conflict(entity.id, entity.version)
-        self._put_keys(entity, before)
-        made: E = _at_version(entity, entity.version + 1)
-        self._unit._note(self._map, entity.id, made.version, "save", changed_fields(self._map, before, made))
+            raise self._conflict(entity.id, version)
+        made: E = self._codec.renew(entity, version + 1)
+        changed = changed_fields(map, before, made)
+        if not self._keys.none:
+            self._keys.put(((entity, before),), changed)
+        unit._note(map, entity.id, made.version, "save", changed)
         self._loaded[entity.id] = made
         return made
 
@@ -169,7 +175,7 @@ class SqlRepository(Generic[E]):
         touched = self._unit.execute(self._statements.remove, (self._unit.tenant, self._id(id), before.version))
         if touched != 1:
             raise self._conflict(id, before.version)
-        self._delete_unique(before)
+        self._keys.release(before)
         self._unit._note(self._map, id, before.version + 1, "remove", None)
         self._loaded.pop(id, None)
 
@@ -188,13 +194,9 @@ class SqlRepository(Generic[E]):
             return Broken(self._map.name, "what refers to it", tuple(names))
 
         unit.execute(self._statements.erase, held, blame)
-        self._delete_unique(before)
+        self._keys.release(before)
+        self._keys.drop_search(self._keys.searched([before]))
         p = unit.dialect.parameter
-        pairs = [(path, value) for path in self._map.many for value in self._map.search_values(before, path)]
-        unit.execute_many(
-            f"DELETE FROM pycrm_search WHERE tenant = {p} AND model = {p} AND path = {p} AND value = {p} AND id = {p}",  # noqa: S608
-            [(unit.tenant, self._map.table, path, value, self._id(id)) for path, value in pairs],
-        )
         unit._flush_audit()
         unit.execute(
             f"DELETE FROM pycrm_audit WHERE tenant = {p} AND model = {p} AND id = {p}",  # noqa: S608
@@ -203,260 +205,15 @@ class SqlRepository(Generic[E]):
         unit._note(self._map, id, before.version + 1, "erase", None)
         self._loaded.pop(id, None)
 
-    def _put_keys(self, entity: Any, before: Any) -> None:
-        """Keep the search and unique tables in step with one changed entity."""
-        if not self._map.many and not self._map.each:
-            return
-        self._put_keys_of([(entity, before)])
-
-    def _put_keys_of(self, pairs: Iterable[tuple[Any, Any]]) -> None:
-        map, unit = self._map, self._unit
-        if not map.many and not map.each:
-            return
-        search_out: list[Any] = []
-        search_in: list[Any] = []
-        unique_out: list[Any] = []
-        unique_in: list[Any] = []
-        for entity, before in pairs:
-            id = self._id(entity.id)
-            for path in map.many:
-                new = map.search_values(entity, path)
-                old = frozenset[str]() if before is None else map.search_values(before, path)
-                search_out += [(unit.tenant, map.table, path, value, id) for value in old - new]
-                search_in += [(unit.tenant, map.table, path, value, id) for value in new - old]
-            keys = {(rule.name, key) for rule, key in map.each_key(entity)}
-            held = set() if before is None else {(rule.name, key) for rule, key in map.each_key(before)}
-            unique_out += [(unit.tenant, map.table, name, key) for name, key in held - keys]
-            unique_in += [(unit.tenant, map.table, name, key, id) for name, key in keys - held]
-        p = unit.dialect.parameter
-        unit.execute_many(
-            f"DELETE FROM pycrm_search WHERE tenant = {p} AND model = {p} AND path = {p} AND value = {p} AND id = {p}",  # noqa: S608
-            search_out,
-        )
-        unit.execute_many(
-            f"INSERT INTO pycrm_search (tenant, model, path, value, id) VALUES ({p}, {p}, {p}, {p}, {p})",  # noqa: S608
-            search_in,
-        )
-        self._delete_keys(unique_out)
-        self._insert_unique(unique_in)
-
-    def _insert_unique(self, rows: list[Any]) -> None:
-        map, p = self._map, self._unit.dialect.parameter
-        self._unit.execute_many(
-            f"INSERT INTO pycrm_unique (tenant, model, rule, value, id) VALUES ({p}, {p}, {p}, {p}, {p})",  # noqa: S608
-            rows,
-            lambda _: Duplicate(map.name, map.each[0].name, map.each[0].fields),
-        )
-
-    def _put_search_of(self, entities: Iterable[Any]) -> None:
-        """Fill the search table alone: removed entities are found, but hold no unique key."""
-        map, unit, p = self._map, self._unit, self._unit.dialect.parameter
-        rows = [
-            (unit.tenant, map.table, path, value, self._id(entity.id))
-            for entity in entities
-            for path in map.many
-            for value in map.search_values(entity, path)
-        ]
-        unit.execute_many(
-            f"INSERT INTO pycrm_search (tenant, model, path, value, id) VALUES ({p}, {p}, {p}, {p}, {p})",  # noqa: S608
-            rows,
-        )
-
-    def _delete_unique(self, before: Any) -> None:
-        map, tenant = self._map, self._unit.tenant
-        self._delete_keys([(tenant, map.table, rule.name, key) for rule, key in map.each_key(before)])
-
-    def _delete_keys(self, keys: list[Any]) -> None:
-        p = self._unit.dialect.parameter
-        self._unit.execute_many(
-            f"DELETE FROM pycrm_unique WHERE tenant = {p} AND model = {p} AND rule = {p} AND value = {p}",  # noqa: S608
-            keys,
-        )
-
-    def _blame(self, entities: Sequence[Any], failure: Any) -> StoreError | None:
-        """Find out which rule of which entity was broken: by its name where the database says it, else by looking."""
-        map, unit = self._map, self._unit
-        if unit.dialect.name == "postgresql":
-            return self._named(failure)
-        if failure.kind == "duplicate":
-            for entity in entities:
-                for rule in map.uniques:
-                    held = self._holder_of(rule, entity)
-                    if held is not None and held != entity.id:
-                        return Duplicate(map.name, rule.name, rule.paths)
-            return Duplicate(map.name, "id", ("id",))
-        for entity in entities:
-            for reference in map.references:
-                target = getattr(entity, reference.path)
-                other = unit._statements(reference.model)
-                if target is not None and unit.fetch_one(other.found, (unit.tenant, self._id(target))) is None:
-                    return Broken(map.name, f"reference {reference.path}", (reference.path,))
-        return None
-
-    def _named(self, failure: Any) -> StoreError | None:
-        map = self._map
-        if failure.kind == "duplicate":
-            for rule in map.uniques:
-                if failure.constraint == f"uq_{map.table}_{rule.name}"[:60]:
-                    return Duplicate(map.name, rule.name, rule.paths)
-            return Duplicate(map.name, "id", ("id",))
-        for reference in map.references:
-            if failure.constraint == f"fk_{map.table}_{map.by_path[reference.path].name}"[:60]:
-                return Broken(map.name, f"reference {reference.path}", (reference.path,))
-        return None
-
-    def _holder_of(self, rule: Unique, entity: Any) -> UUID | None:
-        key = self._map.unique_key(entity, rule)
-        if key is None:
-            return None
-        columns = [self._map.by_path[path] for path in rule.paths]
-        bound = [(self._unit.dialect.binder(c) or _same)(value) for c, value in zip(columns, key, strict=True)]
-        p = self._unit.dialect.parameter
-        wanted = " AND ".join(f"{self._statements.quoted[column.name]} = {p}" for column in columns)
-        row = self._unit.fetch_one(
-            f"SELECT id FROM {self._statements.table} WHERE tenant = {p} AND {wanted} AND live = 1",  # noqa: S608
-            (self._unit.tenant, *bound),
-        )
-        return None if row is None else self._read_id(row[0])
-
-    def _read_id(self, raw: Any) -> UUID:
-        read = self._unit.dialect.reader(self._map.id_column)
-        return raw if read is None else read(raw)  # type: ignore[no-any-return]  # the driver gives a UUID or its bytes
-
     def put_many(self, entities: Iterable[E], /, *, on_conflict: OnConflict = "error") -> Sequence[RowOutcome]:
         """Store many at once and say what became of each; see `Repository.put_many`."""
         self._unit._check_writable()
-        rows = entities_of(self._map, entities, on_conflict)
-        outcomes: list[RowOutcome] = []
-        claims: dict[tuple[str, Any], UUID] = {}
-        for at in range(0, len(rows), _CHUNK):
-            some = rows[at : at + _CHUNK]
-            if on_conflict == "error":
-                for entity in some:
-                    if entity.version != 0:
-                        fix = "add what was never stored; save() what was loaded"
-                        raise InvalidValueError("version", entity.version, fix)
-                self._insert_all(some)
-                outcomes += [RowOutcome(at + i, entity.id, "added") for i, entity in enumerate(some)]
-            else:
-                outcomes += self._merge(some, on_conflict, at, claims)
-        return outcomes
+        return put_many(self, entities, on_conflict)
 
-    def _insert_all(self, entities: Sequence[Any]) -> None:
-        rows = [self._inserted(entity) for entity in entities]
-        self._unit.execute_many(self._statements.insert, rows, lambda failure: self._blame(entities, failure))
-        self._put_keys_of((entity, None) for entity in entities)
-
-    def _merge(
-        self, entities: Sequence[Any], on_conflict: OnConflict, start: int, claims: dict[tuple[str, Any], UUID]
-    ) -> list[RowOutcome]:
-        """Compare with what is there, then add and update what should be."""
-        stored: dict[UUID, tuple[Any, bool]] = {}
-        for row in self._rows_of([entity.id for entity in entities], live=False):
-            found = self._codec.decode(row)
-            stored[found.id] = (found, row[-1] is not None)
-        for entity in entities:
-            self._codec.encode(entity)
-        holders = self._holders(entities)
-        added: list[Any] = []
-        updated: list[tuple[Any, Any]] = []
-        outcomes: list[RowOutcome] = []
-        for at, entity in enumerate(entities, start):
-            present, live = stored.get(entity.id, (None, False))
-            outcome: Any = None
-            error: StoreError | None = None
-            if present is not None and (on_conflict == "skip" or not live or self._map.append_only):
-                same = live and on_conflict == "update" and _at_version(entity, present.version) == present
-                outcomes.append(RowOutcome(at, entity.id, "unchanged" if same else "skipped"))
-                continue
-            keys = dict(self._keys_of(entity))
-            taken = next((key for key in keys if claims.get(key, holders.get(key, entity.id)) != entity.id), None)
-            if taken is not None:
-                lost = None if on_conflict == "skip" else Duplicate(self._map.name, taken[0], keys[taken])
-                outcomes.append(RowOutcome(at, entity.id, "skipped" if lost is None else "lost", lost))
-                continue
-            if present is None:
-                outcome = "added"
-                added.append(entity)
-            elif entity.version not in {0, present.version}:
-                outcome, error = "lost", Conflict(self._map.name, entity.id, entity.version, present.version)
-            elif _at_version(entity, present.version) == present:
-                outcome = "unchanged"
-            else:
-                outcome = "updated"
-                updated.append((_at_version(entity, present.version), present))
-                for key, _ in self._keys_of(present):
-                    if holders.get(key) == entity.id:
-                        del holders[key]
-            if outcome in {"added", "updated"}:
-                claims.update(dict.fromkeys(keys, entity.id))
-            outcomes.append(RowOutcome(at, entity.id, outcome, error))
-        self._update_all(updated)
-        self._insert_all(added)
-        return outcomes
-
-    def _keys_of(self, entity: Any) -> Iterator[tuple[tuple[str, Any], tuple[str, ...]]]:
-        for rule in self._map.uniques:
-            key = self._map.unique_key(entity, rule)
-            if key is not None:
-                yield (rule.name, key), rule.paths
-        for each, text in self._map.each_key(entity):
-            yield (each.name, text), each.fields
-
-    def _holders(self, entities: Sequence[Any]) -> dict[tuple[str, Any], UUID]:
-        """Return who holds the unique keys of these entities now."""
-        found: dict[tuple[str, Any], UUID] = {}
-        dialect, p, unit = self._unit.dialect, self._unit.dialect.parameter, self._unit
-        for rule in self._map.uniques:
-            keys = {key for entity in entities if (key := self._map.unique_key(entity, rule)) is not None}
-            if not keys:
-                continue
-            columns = [self._map.by_path[path] for path in rule.paths]
-            binders = [dialect.binder(column) or _same for column in columns]
-            names = ", ".join(self._statements.quoted[column.name] for column in columns)
-            one = f"({', '.join([p] * len(columns))})"
-            values = ", ".join([one] * len(keys))
-            listed = f"(VALUES {values})" if dialect.name == "sqlite" else f"({values})"
-            by_bound = {tuple(bind(v) for bind, v in zip(binders, key, strict=True)): key for key in keys}
-            rows = unit.fetch(
-                f"SELECT id, {names} FROM {self._statements.table}"  # noqa: S608  # names alone
-                f" WHERE tenant = {p} AND live = 1 AND ({names}) IN {listed}",
-                (unit.tenant, *(value for bound in by_bound for value in bound)),
-            )
-            readers = [dialect.reader(column) or _same for column in columns]
-            for id, *raw in rows:
-                key = tuple(read(value) for read, value in zip(readers, raw, strict=True))
-                found[(rule.name, key)] = self._read_id(id)
-        for each in self._map.each:
-            keys_ = sorted({key for entity in entities for rule, key in self._map.each_key(entity) if rule is each})
-            found |= self._each_holders(each, keys_)
-        return found
-
-    def _each_holders(self, each: UniqueEach, keys: list[str]) -> dict[tuple[str, Any], UUID]:
-        p = self._unit.dialect.parameter
-        found: dict[tuple[str, Any], UUID] = {}
-        for at in range(0, len(keys), _CHUNK):
-            some = keys[at : at + _CHUNK]
-            rows = self._unit.fetch(
-                f"SELECT value, id FROM pycrm_unique WHERE tenant = {p} AND model = {p} AND rule = {p}"  # noqa: S608
-                f" AND value IN ({', '.join([p] * len(some))})",
-                (self._unit.tenant, self._map.table, each.name, *some),
-            )
-            found |= {(each.name, value): self._read_id(id) for value, id in rows}
-        return found
-
-    def _update_all(self, pairs: Sequence[tuple[Any, Any]]) -> None:
-        unit = self._unit
-        rows = [(*self._codec.encode(entity), unit.tenant, self._id(entity.id), entity.version) for entity, _ in pairs]
-        changed = [entity for entity, _ in pairs]
-        touched = unit.execute_many(self._statements.update, rows, lambda failure: self._blame(changed, failure))
-        if touched != len(rows):
-            unit._end("failed")
-            raise Transient("rows were changed by another unit of work while they were compared")
-        self._put_keys_of(pairs)
-        for entity, before in pairs:
-            after = _at_version(entity, entity.version + 1)
-            unit._note(self._map, entity.id, after.version, "save", changed_fields(self._map, before, after))
+    def upsert(self, entities: Iterable[E], /) -> Upserted:
+        """Add what is new and write over what is there; see `Upserting`."""
+        self._unit._check_writable()
+        return upsert(self, entities)
 
     def put_columns(self, columns: Mapping[str, Sequence[Any]], /, *, on_conflict: OnConflict = "error") -> int:
         """Store one entity per row of the columns and return how many were written."""
@@ -555,29 +312,3 @@ class SqlRepository(Generic[E]):
             if len(rows) < size:
                 return
             start = ordering.values(found[-1])
-
-
-def _same(value: Any) -> Any:
-    return value
-
-
-def _at_version(entity: Any, version: int) -> Any:
-    """`entity` at another version, without running its validators again."""
-    if entity.version == version:
-        return entity
-    names = _copied(entity.__class__)
-    if names is None:
-        return attrs.evolve(entity, version=version)
-    made = object.__new__(type(entity))
-    put: Callable[[Any, str, Any], None] = object.__setattr__
-    for name in names:
-        put(made, name, getattr(entity, name))
-    put(made, "version", version)
-    return made
-
-
-@cache
-def _copied(model: type[Any]) -> tuple[str, ...] | None:
-    """Return the fields of a class, None where it computes some of its own."""
-    fields = attrs.fields(model)
-    return tuple(field.name for field in fields) if all(field.init for field in fields) else None

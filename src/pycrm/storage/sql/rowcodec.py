@@ -25,12 +25,15 @@ class RowCodec:
         An entity to the values of columns, searched columns and document.
     decode : callable
         A row of id, version, columns and document to the entity.
+    renew : callable
+        An entity and a version to the same entity at that version, without running its validators again.
     """
 
     map: EntityMap
     document: DocumentCodec
     encode: Callable[[Any], tuple[Any, ...]]
     decode: Callable[[Sequence[Any]], Any]
+    renew: Callable[[Any, int], Any]
 
 
 def _writer(column: Column, bind: Callable[[Any], Any] | None) -> Callable[[Any], Any]:
@@ -84,8 +87,23 @@ def row_codec(map: EntityMap, dialect: Dialect) -> RowCodec:
         body = [f"    if r[{last}] is None:", *(empty or ["        pass"]), "    else:"] if always else ["    if True:"]
         body += [f"        d = load(r[{last}])", *full]
         decode = "\n".join(["def decode(r):", "    e = new(cls)", *lines, *body, "    return e", ""])
-    exec(encode + decode, names)  # noqa: S102  # the text is made of attribute names of the class alone
-    return RowCodec(map, document, names["encode"], names["decode"])
+    if computed:
+        names["evolve"] = attrs.evolve
+        renew = "def renew(e, version):\n    return evolve(e, version=version)\n"
+    else:
+        others = [each.name for each in attrs.fields(map.model) if each.name != "version"]
+        copied = [f"    put(made, {name!r}, e.{name})" for name in others]
+        renew = "\n".join(
+            [
+                "def renew(e, version):",
+                "    made = new(cls)",
+                *copied,
+                "    put(made, 'version', version)",
+                "    return made",
+            ]
+        )
+    exec(f"{encode}{decode}{renew}", names)  # noqa: S102  # the text is made of attribute names of the class alone
+    return RowCodec(map, document, names["encode"], names["decode"], names["renew"])
 
 
 def _read(names: dict[str, Any], name: str, dialect: Dialect, column: Column, at: int) -> str:

@@ -29,6 +29,9 @@ class Statements:
     remove: str
     found: str
     erase: str
+    copy: str
+    upsert: str
+    staged: str
 
 
 def statements_of(map: EntityMap, dialect: Dialect, quote: Callable[[str], str]) -> Statements:
@@ -42,6 +45,17 @@ def statements_of(map: EntityMap, dialect: Dialect, quote: Callable[[str], str])
     names = ["tenant", "id", "version", "live", "added_at", "added_by", "added_because", *stored, "document"]
     marks = ", ".join([p] * len(names))
     changes = ", ".join([f"{quoted[name]} = {p}" for name in (*stored, "document")])
+    listed = ", ".join(quoted.get(name, name) for name in names)
+    insert = f"INSERT INTO {table} ({listed}) VALUES ({marks})"  # noqa: S608  # names, no values
+    if dialect.name == "mariadb":
+        given = ", ".join(f"{quoted[name]} = VALUES({quoted[name]})" for name in ("version", *stored, "document"))
+        over = f"ON DUPLICATE KEY UPDATE {given}"
+    else:
+        given = ", ".join(f"{quoted[name]} = excluded.{quoted[name]}" for name in ("version", *stored, "document"))
+        over = (
+            f"ON CONFLICT (tenant, id) DO UPDATE SET {given}"
+            f" WHERE {table}.version = excluded.version - 1 AND {table}.live = 1"
+        )
     at = f"WHERE tenant = {p} AND id = {p}"
     held = f"{at} AND version = {p} AND live = 1"
     return Statements(
@@ -52,11 +66,14 @@ def statements_of(map: EntityMap, dialect: Dialect, quote: Callable[[str], str])
         table=table,
         selected=selected,
         get=f"SELECT {selected} FROM {table} {at} AND live = 1",  # noqa: S608  # names, no values
-        insert=f"INSERT INTO {table} ({', '.join(quoted.get(n, n) for n in names)}) VALUES ({marks})",  # noqa: S608
+        insert=insert,
         update=f"UPDATE {table} SET version = version + 1, {changes} {held}",  # noqa: S608
         remove=f"UPDATE {table} SET version = version + 1, live = NULL {held}",  # noqa: S608
         found=f"SELECT version, live FROM {table} {at}",  # noqa: S608
         erase=f"DELETE FROM {table} {at}",  # noqa: S608
+        copy=f"COPY {table} ({listed}) FROM STDIN",
+        upsert=f"{insert} {over}",
+        staged=f"INSERT INTO {table} ({listed}) SELECT {listed} FROM pycrm_staged {over}",  # noqa: S608
     )
 
 

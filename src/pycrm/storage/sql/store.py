@@ -46,15 +46,19 @@ class _Link:
         self.writers = core.writers
         self._held = False
         if core.host is not None:
-            self._connection = core.host
-            if core.dialect.name == "sqlite" and not getattr(
-                core.host.connection.dbapi_connection, "in_transaction", True
-            ):
+            self._connection: Any = core.host
+            self._driver: Any = core.host.connection
+            if core.dialect.name == "sqlite" and not getattr(self._driver.dbapi_connection, "in_transaction", True):
                 self.cursor().execute("BEGIN")
             return
         try:
-            self._connection = core.engine.connect()
-            info = self._connection.connection.info
+            if core.own:
+                # Straight from the pool: a Connection of SQLAlchemy would only be opened and closed.
+                self._connection = self._driver = core.engine.raw_connection()
+            else:
+                self._connection = core.engine.connect()
+                self._driver = self._connection.connection
+            info = self._driver.info
             if "pycrm" not in info:
                 cursor = self.cursor()
                 for statement in core.settings:
@@ -68,7 +72,7 @@ class _Link:
 
     def cursor(self) -> Any:
         """Return a cursor of the driver."""
-        cursor = self._connection.connection.cursor()
+        cursor = self._driver.cursor()
         return Numbered(cursor) if self.core.numbered else cursor
 
     def acquire(self) -> None:
@@ -103,7 +107,7 @@ class _Link:
 
     def _rolled_back_already(self) -> bool:
         """Tell whether SQLite ended the transaction itself, as it does when the disk is full."""
-        return getattr(self._connection.connection.dbapi_connection, "in_transaction", True) is False
+        return getattr(self._driver.dbapi_connection, "in_transaction", True) is False
 
 
 class _Core:
@@ -118,6 +122,7 @@ class _Core:
         self.writers: Writers | None = None
         self.folder: tempfile.TemporaryDirectory[str] | None = None
         embedded = False
+        self.own = not isinstance(target, sa.Connection | sa.Engine)
         if isinstance(target, sa.Connection):
             self.host = target
             engine = target.engine
@@ -130,6 +135,7 @@ class _Core:
         self.dialect: Dialect = dialect_of(engine.dialect.name)
         self.driver_error: type[BaseException] = engine.dialect.loaded_dbapi.Error
         self.numbered: bool = engine.dialect.paramstyle == "numeric_dollar"
+        self.copies: bool = engine.dialect.driver == "psycopg" and not engine.dialect.is_async
         settings = list(self.dialect.setup)
         if self.dialect.name == "sqlite":
             self.writers = writers_of(str(engine.url.database))
@@ -147,7 +153,7 @@ class _Core:
     def _engine(self, url: sa.URL) -> sa.Engine:
         try:
             if url.get_backend_name() != "sqlite":
-                engine = sa.create_engine(url, isolation_level="AUTOCOMMIT")
+                engine = sa.create_engine(url, isolation_level="AUTOCOMMIT", pool_reset_on_return=None)
                 weakref.finalize(self, _dispose, engine, None)
                 return engine
             if url.database in {None, "", ":memory:"}:
@@ -156,7 +162,12 @@ class _Core:
                 url = url.set(database=str(Path(self.folder.name) / "store.db"))
             else:
                 url = url.set(database=str(Path(str(url.database)).resolve()))
-            engine = sa.create_engine(url, isolation_level="AUTOCOMMIT", connect_args={"check_same_thread": False})
+            engine = sa.create_engine(
+                url,
+                isolation_level="AUTOCOMMIT",
+                pool_reset_on_return=None,  # units end their transactions themselves
+                connect_args={"check_same_thread": False},
+            )
         except (sa.exc.ArgumentError, sa.exc.NoSuchModuleError, ImportError) as error:
             raise _missing(error, url) from error
         folder = self.folder

@@ -12,7 +12,7 @@ from pycrm.errors import Broken, Duplicate, StoreError, Transient, Unknown
 from pycrm.model.entity import new_id
 from pycrm.storage.backup import Kept
 from pycrm.storage.mapping import EntityMap
-from pycrm.storage.protocols import Change, Isolation, OnConflict
+from pycrm.storage.protocols import Change, Isolation, OnConflict, Upserted
 from pycrm.storage.query import E, Query
 from pycrm.storage.sql.dialects import Dialect
 from pycrm.storage.sql.repository import SqlRepository
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from pycrm.storage.sql.store import SqlStore
 
 __all__ = ["SqlUnit"]
+
+_plain_json = json.JSONEncoder(ensure_ascii=False).encode
 
 
 class SqlUnit(Unit):
@@ -53,8 +55,11 @@ class SqlUnit(Unit):
         self._events: list[tuple[str, Any]] = []
         self._lost = False
         self._writing = False
+        self._ready = False
+        self._begun = False
         self._bind_id = self.dialect.binder(ID) or _same
         self._bind_at = self.dialect.binder(AT) or _same
+        self._read_id: Callable[[Any], UUID] = self.dialect.reader(ID) or _same
         self._link = store._open()
         self._cursor = self._link.cursor()
         try:
@@ -81,6 +86,8 @@ class SqlUnit(Unit):
         self._writing = True
 
     def _check_writable(self) -> None:
+        if self._ready:
+            return
         super()._check_writable()
         if not self._writing:
             try:
@@ -88,6 +95,7 @@ class SqlUnit(Unit):
             except StoreError:
                 self._end("failed")
                 raise
+        self._ready = True
 
     def of(self, model: type[E], /) -> SqlRepository[E]:
         """Return the repository of one entity class."""
@@ -100,6 +108,7 @@ class SqlUnit(Unit):
         return self._store._statements(self._maps.of(model))
 
     def _tell(self, statements: Iterable[str]) -> None:
+        self._begun = True  # said before it is done: an error may come after the database has done it
         for statement in statements:
             self.execute(statement)
 
@@ -147,6 +156,30 @@ class SqlUnit(Unit):
         except self._link.errors as error:
             raise self._as_ours(error, blame) from error
 
+    @property
+    def copies(self) -> bool:
+        """Whether rows may travel by PostgreSQL's COPY."""
+        return self._store._core.copies
+
+    def copy(self, sql: str, rows: Iterable[Sequence[Any]], blame: Any = None) -> int:
+        """Send rows by COPY, which checks every rule of the table as INSERT does."""
+        try:
+            with self._cursor.copy(sql) as copy:
+                write = copy.write_row
+                for row in rows:
+                    write(row)
+            return int(self._cursor.rowcount)
+        except self._link.errors as error:
+            raise self._as_ours(error, blame) from error
+
+    def copy_over(self, statements: Statements, rows: Iterable[Sequence[Any]], blame: Any = None) -> int:
+        """Send rows by COPY beside their table, then write them over what is there; return how many were."""
+        self.execute(f"CREATE TEMPORARY TABLE pycrm_staged (LIKE {statements.table}) ON COMMIT DROP")
+        self.copy(statements.copy.replace(statements.table, "pycrm_staged", 1), rows)
+        touched = self.execute(statements.staged, (), blame)
+        self.execute("DROP TABLE pycrm_staged")
+        return touched
+
     def fetch(self, sql: str, parameters: Sequence[Any] = ()) -> list[Any]:
         """Run a question and return its rows."""
         try:
@@ -164,7 +197,7 @@ class SqlUnit(Unit):
             raise self._as_ours(error) from error
 
     def _note(self, map: EntityMap, id: UUID, version: int, action: str, fields: Mapping[str, Any] | None) -> None:
-        text = None if not fields else json.dumps(fields, ensure_ascii=False)
+        text = None if not fields else _plain_json(fields)
         at = self._bind_at(self._clock())
         self._audit.append(
             (self.tenant, map.table, self._bind_id(id), version, action, at, self.actor, self.cause, text)
@@ -184,6 +217,10 @@ class SqlUnit(Unit):
     ) -> int:
         """Store one entity per row of the columns and return how many were written."""
         return self.of(model).put_columns(columns, on_conflict=on_conflict)
+
+    def upsert(self, model: type[E], entities: Iterable[E], /) -> Upserted:
+        """Add what is new and write over what is there under the same id; raise AppendOnly, Duplicate or Broken."""
+        return self.of(model).upsert(entities)
 
     def erase(self, model: type[Any], id: UUID, /) -> None:
         """Delete the row and the values in its audit trail; raise NotFound, or Broken while something refers to it."""
@@ -232,7 +269,7 @@ class SqlUnit(Unit):
         if self._events:
             now = self._bind_at(self._clock())
             rows = [
-                (self.tenant, now, position, self._bind_id(new_id()), kind, json.dumps(payload, ensure_ascii=False))
+                (self.tenant, now, position, self._bind_id(new_id()), kind, _plain_json(payload))
                 for position, (kind, payload) in enumerate(self._events)
             ]
             self._events = []
@@ -251,7 +288,7 @@ class SqlUnit(Unit):
         repository = self.of(model)
         for batch in repository.stream(Query(model, deleted=True)):
             ids = [entity.id for entity in batch]
-            live = {repository._read_id(row[0]) for row in repository._rows_of(ids, live=True)}
+            live = {self._read_id(row[0]) for row in repository._rows_of(ids, live=True)}
             for entity in batch:
                 yield Kept(entity, entity.id in live, tuple(self.history(model, entity.id)))
 
@@ -268,13 +305,15 @@ class SqlUnit(Unit):
             inserted.append((*head, self._bind_at(at), actor, cause, *repository._codec.encode(kept.entity)))
             for change in kept.history:
                 if change is not first:
-                    text = json.dumps(dict(change.fields), ensure_ascii=False) if change.fields else None
+                    text = _plain_json(dict(change.fields)) if change.fields else None
                     who = (self._bind_at(change.at), change.actor, change.cause, text)
                     trail.append((self.tenant, table, self._bind_id(change.id), change.version, change.action, *who))
         entities = [kept.entity for kept in rows]
-        self.execute_many(repository._statements.insert, inserted, lambda failure: repository._blame(entities, failure))
-        repository._put_keys_of((kept.entity, None) for kept in rows if kept.live)
-        repository._put_search_of([kept.entity for kept in rows if not kept.live])
+        self.execute_many(
+            repository._statements.insert, inserted, lambda failure: repository._keys.blame(entities, failure)
+        )
+        repository._keys.put((kept.entity, None) for kept in rows if kept.live)
+        repository._keys.put_search(repository._keys.searched([kept.entity for kept in rows if not kept.live]))
         self._flush_audit()
         self._audit = trail
         self._flush_audit()
@@ -294,7 +333,7 @@ class SqlUnit(Unit):
         """Remember a result under an idempotency key, in the same transaction."""
         self._check_writable()
         p = self.dialect.parameter
-        row = (self.tenant, key, self._bind_at(self._clock()), json.dumps(result, ensure_ascii=False))
+        row = (self.tenant, key, self._bind_at(self._clock()), _plain_json(result))
         self.execute(
             f"INSERT INTO pycrm_result (tenant, {self._store._quote('key')}, at, result) VALUES ({p}, {p}, {p}, {p})",  # noqa: S608
             row,
@@ -330,8 +369,9 @@ class SqlUnit(Unit):
         """Give the connection back, without a transaction on it; one that cannot say so is thrown away."""
         if self._state in {"committed", "rolled back", "failed"}:
             return
-        begun = state != "committed" and (self._writing or self.read_only)
+        begun = state != "committed" and self._begun
         self._state = state
+        self._ready = False
         self._repositories.clear()
         self._link.close(self._cursor, begun=begun, lost=self._lost)
 

@@ -26,13 +26,13 @@ class Writers:
     def acquire(self, timeout: float) -> None:
         """Wait for one's turn; raise Transient after `timeout` seconds, or where this very thread is writing already."""
         me = threading.get_ident()
-        turn = threading.Event()
         with self._lock:
             if self._holder is None:
                 self._holder = me
                 return
             if self._holder == me:
                 raise Transient("another unit of work of this thread is writing; commit or roll it back first", "busy")
+            turn = threading.Event()
             self._waiting.append((turn, me))
         if not turn.wait(timeout):
             with self._lock, suppress(ValueError):  # not there any more: the turn came at the last moment
