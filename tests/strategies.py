@@ -44,6 +44,7 @@ from pycrm.model.knowledge import CustomerFact, FactKind, FactOrigin, Topic
 from pycrm.model.knowledge_plan import Approach, KnowledgePlan, WantedTopic
 from pycrm.model.lead import ALLOWED_LEAD_STATES, Conversion, Lead, LeadChange
 from pycrm.model.lifecycle import ALLOWED, Stage, StageChange
+from pycrm.model.merge import MatchDecision, MatchQuestion
 from pycrm.model.money import Money, MoneyAt
 from pycrm.model.next_step import NextStep, StepOption
 from pycrm.model.offer import Offer, OfferDecision, OfferKind
@@ -581,7 +582,36 @@ contact_intents = st.builds(
 source_records = st.builds(SourceRecord, **_entity(source=text(), key=text(), received_at=instants, fields=custom))
 identity_links = st.builds(
     IdentityLink,
-    **_entity(record_id=ids, customer_id=ids, rule=codes, probability=fractions, decided_at=instants, reason=text()),
+    **_entity(
+        record_id=ids,
+        customer_id=ids,
+        rule=codes,
+        probability=fractions,
+        decided_at=instants,
+        reason=text(),
+        former_id=maybe(ids),
+        mate_id=maybe(ids),
+    ),
+)
+_two_records = st.tuples(ids, ids).filter(lambda pair: pair[0] != pair[1])
+match_decisions = st.builds(
+    lambda pair, **fields: MatchDecision(left_id=pair[0], right_id=pair[1], **fields),
+    _two_records,
+    **_entity(
+        same=st.booleans(),
+        decided_at=instants,
+        decided_by=maybe(text()),
+        reason=text(),
+        revokes=maybe(ids),
+        winner_id=maybe(ids),
+        loser_id=maybe(ids),
+        own_first_touch_at=maybe(instants),
+    ),
+)
+match_questions = st.builds(
+    lambda pair, **fields: MatchQuestion(left_id=pair[0], right_id=pair[1], **fields),
+    _two_records,
+    **_entity(probability=fractions, weight=fractions, why=text(), asked_at=instants),
 )
 import_runs = st.builds(
     lambda started, took, **fields: ImportRun(
@@ -946,6 +976,8 @@ ENTITIES = {
     Exposure: exposures,
     Finding: findings(),
     IdentityLink: identity_links,
+    MatchDecision: match_decisions,
+    MatchQuestion: match_questions,
     ImportRun: import_runs,
     Interaction: interactions,
     Offer: offers(),

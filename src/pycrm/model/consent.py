@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from enum import StrEnum
-from uuid import UUID
+from uuid import UUID, uuid5
 
 import attrs
 from attrs import converters, field, frozen
@@ -357,8 +357,10 @@ def merge_consents(
             if last is not None:
                 last_words.append(last.forbids)
         if any(last_words) and not all(last_words):
+            told = f"{purpose}\x1f{channel}\x1f{brand}\x1f{at.isoformat()}"
             added.append(
                 ConsentEntry(
+                    id=uuid5(winner_id, told),  # the same merge makes the same entry, however often it is read
                     customer_id=winner_id,
                     purpose=purpose,
                     channel=channel,

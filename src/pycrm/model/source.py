@@ -8,7 +8,7 @@ from uuid import UUID
 
 from attrs import field, frozen
 
-from pycrm.model.checks import is_a, is_code, is_fraction, is_line
+from pycrm.model.checks import is_a, is_code, is_fraction, is_line, optional
 from pycrm.model.custom import NO_FIELDS, CustomFields
 from pycrm.model.entity import Entity
 from pycrm.model.time import in_utc, is_instant
@@ -56,6 +56,10 @@ class IdentityLink(Entity):
         When.
     reason : str
         In words.
+    former_id : UUID, optional
+        Whom the record spoke of until now, where it changed hands.
+    mate_id : UUID, optional
+        The source record beside which it was found.
     """
 
     record_id: UUID = field(validator=is_a(UUID))
@@ -64,6 +68,8 @@ class IdentityLink(Entity):
     probability: float = field(default=1.0, validator=is_fraction)
     decided_at: datetime = field(converter=in_utc, validator=is_instant)
     reason: str = field(validator=is_line)
+    former_id: UUID | None = field(default=None, validator=optional(is_a(UUID)))
+    mate_id: UUID | None = field(default=None, validator=optional(is_a(UUID)))
 
 
 def identities(links: Iterable[IdentityLink]) -> dict[UUID, UUID]:

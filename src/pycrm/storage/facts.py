@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from itertools import compress
 from typing import Any
 
 from pycrm.model.customer import Customer
@@ -12,6 +13,7 @@ from pycrm.model.order import Order, OrderStatus, Product
 from pycrm.model.predicate import where
 from pycrm.model.time import in_utc
 from pycrm.storage.columns import read_columns
+from pycrm.storage.identity import Aliases, aliases
 from pycrm.storage.protocols import Store, UnitOfWork
 from pycrm.storage.query import Query, asc
 
@@ -22,6 +24,8 @@ Columns = dict[str, list[Any]]
 
 def facts(store: Store, as_of: datetime) -> dict[str, Columns]:
     """Return facts and dimensions as of a time, in one consistent read; `pycrm.frames.to_frames` makes data frames of them.
+
+    Customers who turned out to be one are one here, whenever that was decided.
 
     Returns
     -------
@@ -45,12 +49,13 @@ def facts(store: Store, as_of: datetime) -> dict[str, Columns]:
     """
     until = in_utc(as_of)
     with store.begin(read_only=True) as unit:
-        sales, refunds = _sales(unit, until)
+        known = aliases(unit)
+        sales, refunds = _sales(unit, until, known)
         return {
             "sales": sales,
             "refunds": refunds,
-            "interactions": _interactions(unit, until),
-            "customers": _customers(unit),
+            "interactions": _interactions(unit, until, known),
+            "customers": _customers(unit, known),
             "products": _products(unit),
             "days": _days(sales["time"]),
         }
@@ -60,7 +65,7 @@ def _amount(money: Any) -> Decimal:
     return Decimal(0) if money is None else Decimal(money["amount"])
 
 
-def _sales(unit: UnitOfWork, until: datetime) -> tuple[Columns, Columns]:
+def _sales(unit: UnitOfWork, until: datetime, known: Aliases) -> tuple[Columns, Columns]:
     query = Query(Order, where("placed_at") <= until, order=(asc("placed_at"),))
     wanted = ["id", "customer_id", "placed_at", "currency", "status", "channel", "lines", "refunds"]
     held = read_columns(unit, query, wanted)
@@ -68,9 +73,10 @@ def _sales(unit: UnitOfWork, until: datetime) -> tuple[Columns, Columns]:
              "status", "channel")  # fmt: skip
     rows: list[tuple[Any, ...]] = []
     back: list[tuple[Any, ...]] = []
-    for order, customer, at, currency, status, channel, lines, refunds in zip(*held.values(), strict=True):
+    for order, written, at, currency, status, channel, lines, refunds in zip(*held.values(), strict=True):
         if status == OrderStatus.CANCELLED:
             continue
+        customer = known.of(written)
         for number, line in enumerate(lines or ()):
             quantity, price = Decimal(line.get("quantity", "1")), _amount(line["unit_price"])
             discount, tax = _amount(line.get("discount")), _amount(line.get("tax"))
@@ -105,16 +111,20 @@ def _table(names: tuple[str, ...], rows: list[tuple[Any, ...]]) -> Columns:
     return {name: list(column) for name, column in zip(names, zip(*rows, strict=True), strict=True)}
 
 
-def _interactions(unit: UnitOfWork, until: datetime) -> Columns:
+def _interactions(unit: UnitOfWork, until: datetime, known: Aliases) -> Columns:
     query = Query(Interaction, where("occurred_at") <= until, order=(asc("occurred_at"),))
     held = read_columns(unit, query, ["id", "customer_id", "occurred_at", "kind", "channel", "direction"])
     names = ("interaction", "customer", "time", "kind", "channel", "direction")
-    return dict(zip(names, held.values(), strict=True))
+    return dict(zip(names, known.columns(held), strict=True))
 
 
-def _customers(unit: UnitOfWork) -> Columns:
+def _customers(unit: UnitOfWork, known: Aliases) -> Columns:
     held = read_columns(unit, Query(Customer), ["id", "kind", "country", "source", "first_touch_at"])
-    return dict(zip(("customer", "kind", "country", "source", "first_touch_at"), held.values(), strict=True))
+    names = ("customer", "kind", "country", "source", "first_touch_at")
+    if not known.into:
+        return dict(zip(names, held.values(), strict=True))
+    kept = [id not in known.into for id in held["id"]]
+    return {name: list(compress(values, kept)) for name, values in zip(names, held.values(), strict=True)}
 
 
 def _products(unit: UnitOfWork) -> Columns:

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from uuid import UUID
 
+import attrs
+
 from pycrm.model.assessment import Assessment
-from pycrm.model.consent import ConsentEntry
+from pycrm.model.consent import ConsentEntry, merge_consents
 from pycrm.model.predicate import where
+from pycrm.storage.identity import Aliases, aliases
 from pycrm.storage.protocols import UnitOfWork
 from pycrm.storage.query import Query, desc
 
-__all__ = ["consents_by_customer", "last_assessments"]
+__all__ = ["consents_by_customer", "last_assessments", "united_consents"]
 
 
 def last_assessments(unit: UnitOfWork, as_of: date) -> Mapping[UUID, Assessment]:
-    """Return the assessments of the last snapshot that is not later than `as_of`, by customer; none if there is none."""
+    """Return the assessments of the last snapshot that is not later than `as_of`, by customer; none if there is none.
+
+    Of a customer who was merged after the snapshot it is his own, else that of one merged into him.
+    """
     repository = unit.of(Assessment)
     newest = repository.page(
         Query(Assessment, where("as_of") <= as_of, order=(desc("as_of"), desc("id"))), size=1
@@ -24,13 +30,36 @@ def last_assessments(unit: UnitOfWork, as_of: date) -> Mapping[UUID, Assessment]
     if not newest:
         return {}
     snapshot = (where("as_of") == newest[0].as_of) & (where("run") == newest[0].run)
-    return {one.customer_id: one for batch in repository.stream(Query(Assessment, snapshot)) for one in batch}
+    found = {one.customer_id: one for batch in repository.stream(Query(Assessment, snapshot)) for one in batch}
+    for gone, (now, _) in aliases(unit).into.items():
+        if gone in found:
+            found.setdefault(now, attrs.evolve(found[gone], customer_id=now))
+            del found[gone]
+    return found
 
 
-def consents_by_customer(unit: UnitOfWork, at: datetime) -> Mapping[UUID, Sequence[ConsentEntry]]:
-    """Return the consent ledger as it was known at that time, by customer; a customer who never said anything is not in it."""
+def consents_by_customer(
+    unit: UnitOfWork, at: datetime, known: Aliases | None = None
+) -> Mapping[UUID, Sequence[ConsentEntry]]:
+    """Return the consent ledger as it was known at that time, by customer; a customer who never said anything is not in it.
+
+    Of several who turned out to be one, a no that stood when they were merged outlives the other's yes; what is said later
+    counts as ever.
+    """
+    asked = Query(ConsentEntry, where("captured_at") <= at)
+    entries = (entry for batch in unit.of(ConsentEntry).stream(asked) for entry in batch)
+    return united_consents(entries, aliases(unit) if known is None else known, at)
+
+
+def united_consents(
+    entries: Iterable[ConsentEntry], known: Aliases, at: datetime
+) -> Mapping[UUID, Sequence[ConsentEntry]]:
+    """Return entries by the customer whom they speak of, the stricter of two ledgers as of the time they became one."""
     said: dict[UUID, list[ConsentEntry]] = {}
-    for batch in unit.of(ConsentEntry).stream(Query(ConsentEntry, where("captured_at") <= at)):
-        for entry in batch:
-            said.setdefault(entry.customer_id, []).append(entry)
-    return said
+    for entry in entries:
+        said.setdefault(entry.customer_id, []).append(entry)
+    merged: dict[UUID, Sequence[ConsentEntry]] = dict(said)
+    for gone, (now, since) in sorted(known.into.items(), key=lambda one: (one[1][1], str(one[0]))):
+        if gone in merged:
+            merged[now] = merge_consents(now, [merged.get(now, ()), merged.pop(gone)], min(since, at))
+    return merged

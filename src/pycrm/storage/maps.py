@@ -19,6 +19,7 @@ from pycrm.model.knowledge_plan import KnowledgePlan
 from pycrm.model.lead import Conversion, Lead, LeadChange
 from pycrm.model.lifecycle import StageChange
 from pycrm.model.next_step import NextStep
+from pycrm.model.merge import MatchDecision, MatchQuestion
 from pycrm.model.offer import Offer, OfferDecision
 from pycrm.model.offer_log import OfferOutcome, OfferOverride
 from pycrm.model.order import Order, Product, UnallocatedRefund
@@ -87,8 +88,19 @@ def default_maps() -> tuple[EntityMap, ...]:
         EntityMap.of(
             IdentityLink,
             references={"record_id": SourceRecord, "customer_id": Customer},
-            indexes=[("record_id", "decided_at"), ("customer_id",)],
+            indexes=[("record_id", "decided_at"), ("customer_id",), ("former_id",)],
             append_only=True,
+        ),
+        EntityMap.of(
+            MatchDecision,
+            references={"left_id": SourceRecord, "right_id": SourceRecord},
+            indexes=["left_id", "right_id", "decided_at"],
+            append_only=True,
+        ),
+        EntityMap.of(
+            MatchQuestion,
+            references={"left_id": SourceRecord, "right_id": SourceRecord},
+            indexes=["left_id", "right_id", "probability"],
         ),
         EntityMap.of(
             Assessment,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import TypeVar
 from uuid import UUID
@@ -20,6 +21,8 @@ from pycrm.model.order import Order, UnallocatedRefund
 from pycrm.model.predicate import where
 from pycrm.model.source import IdentityLink, SourceRecord, identities
 from pycrm.model.time import in_utc, instant
+from pycrm.storage.identity import aliases_of
+from pycrm.storage.lookups import united_consents
 from pycrm.storage.protocols import Store, UnitOfWork
 from pycrm.storage.query import Query, asc
 
@@ -59,15 +62,15 @@ class CustomerView:
     sources: tuple[SourceRecord, ...] = ()
 
 
-def _ledger(unit: UnitOfWork, model: type[M], customer: UUID, time: str, until: object) -> tuple[M, ...]:
-    mine = (where("customer_id") == customer) & (where(time) <= until)
+def _ledger(unit: UnitOfWork, model: type[M], ids: Sequence[UUID], time: str, until: object) -> tuple[M, ...]:
+    mine = (where("customer_id").is_in(ids)) & (where(time) <= until)
     question = Query(model, mine, order=(asc(time),))
     return tuple(entity for batch in unit.of(model).stream(question) for entity in batch)
 
 
 def _sources(unit: UnitOfWork, customer: UUID, as_of: datetime) -> tuple[SourceRecord, ...]:
     """Return the records whose last decision says that they speak of this customer."""
-    links = _ledger(unit, IdentityLink, customer, "decided_at", as_of)
+    links = _ledger(unit, IdentityLink, [customer], "decided_at", as_of)
     records = list(dict.fromkeys(link.record_id for link in links))
     about = (where("record_id").is_in(records)) & (where("decided_at") <= as_of)
     decided = [link for batch in unit.of(IdentityLink).stream(Query(IdentityLink, about)) for link in batch]
@@ -77,6 +80,8 @@ def _sources(unit: UnitOfWork, customer: UUID, as_of: datetime) -> tuple[SourceR
 
 def customer_view(store: Store, id: UUID, as_of: datetime) -> CustomerView:
     """Return everything known of one customer as of a time, in one consistent read, from any store.
+
+    The id of one who was merged into another by then leads to that other, with what was written of both.
 
     Raises
     ------
@@ -98,22 +103,27 @@ def customer_view(store: Store, id: UUID, as_of: datetime) -> CustomerView:
     """
     until = instant(as_of)
     with store.begin(read_only=True) as unit:
+        known = aliases_of(unit, id, until)
+        ids = known.ids_of(id)
+        home = ids[0]
         assessments = Query(
             Assessment,
-            (where("customer_id") == id) & (where("as_of") <= until.date()),
+            (where("customer_id") == home) & (where("as_of") <= until.date()),
             order=(asc("as_of"),),
         )
         found = [one for batch in unit.of(Assessment).stream(assessments) for one in batch]
+        said = _ledger(unit, ConsentEntry, ids, "captured_at", until)
+        consents = united_consents(said, known, until)
         return CustomerView(
-            customer=unit.of(Customer).get(id),
+            customer=unit.of(Customer).get(home),
             as_of=until,
-            orders=_ledger(unit, Order, id, "placed_at", until),
-            refunds=_ledger(unit, UnallocatedRefund, id, "at", until),
-            interactions=_ledger(unit, Interaction, id, "occurred_at", until),
-            consents=_ledger(unit, ConsentEntry, id, "captured_at", until),
-            stages=_ledger(unit, StageChange, id, "occurred_at", until),
-            intents=_ledger(unit, ContactIntent, id, "created_at", until),
-            decisions=_ledger(unit, OfferDecision, id, "decided_at", until),
+            orders=_ledger(unit, Order, ids, "placed_at", until),
+            refunds=_ledger(unit, UnallocatedRefund, ids, "at", until),
+            interactions=_ledger(unit, Interaction, ids, "occurred_at", until),
+            consents=tuple(consents.get(home, ())),
+            stages=_ledger(unit, StageChange, ids, "occurred_at", until),
+            intents=_ledger(unit, ContactIntent, ids, "created_at", until),
+            decisions=_ledger(unit, OfferDecision, ids, "decided_at", until),
             assessment=found[-1] if found else None,
-            sources=_sources(unit, id, until),
+            sources=_sources(unit, home, until),
         )

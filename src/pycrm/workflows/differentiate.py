@@ -27,6 +27,7 @@ from pycrm.model.money import Money
 from pycrm.model.order import Order, UnallocatedRefund
 from pycrm.model.predicate import where
 from pycrm.segmentation import TIERS, rfm_scores, rfm_segments, value_tiers
+from pycrm.storage.identity import aliases
 from pycrm.storage.protocols import Store, UnitOfWork
 from pycrm.storage.query import Query
 
@@ -358,19 +359,23 @@ def _assess(
     horizon: Horizon | None,
 ) -> DifferentiateReport:
     end = datetime.combine(as_of + timedelta(days=1), time(), tzinfo=zone)
+    now = aliases(unit_of_work)
     rows: list[tuple[UUID, date, UUID, Decimal]] = []
     for batch in unit_of_work.of(Order).stream(Query(Order, where("placed_at") < end)):
         for order in batch:
             currency = currency or order.currency
             if order.currency == currency:
-                rows.append((order.customer_id, order.placed_at.astimezone(zone).date(), order.id, order.net.amount))
+                rows.append(
+                    (now.of(order.customer_id), order.placed_at.astimezone(zone).date(), order.id, order.net.amount)
+                )
             else:
                 raise CurrencyMismatchError(currency, order.currency)
     credits: dict[UUID, Decimal] = {}
     for refunds in unit_of_work.of(UnallocatedRefund).stream(Query(UnallocatedRefund, where("at") < end)):
         for refund in refunds:
             if refund.amount.currency == currency:
-                credits[refund.customer_id] = credits.get(refund.customer_id, Decimal(0)) + refund.amount.amount
+                owner = now.of(refund.customer_id)
+                credits[owner] = credits.get(owner, Decimal(0)) + refund.amount.amount
     if currency is None:
         raise NotEstimableError("the value of customers", f"no order lies on or before {as_of}")
 
@@ -394,6 +399,8 @@ def _assess(
     made = []
     for customers in unit_of_work.of(Customer).stream(Query(Customer)):
         for one in customers:
+            if one.id in now.into:
+                continue
             money = Money(exact.get(one.id, Decimal(0)), currency)
             made.append(_assessment(one.id, known.get(one.id), money, run, as_of, since, valuation.notes))
     unit_of_work.of(Assessment).put_many(made)

@@ -16,7 +16,7 @@ from attrs import field, frozen
 
 from pycrm.errors import InvalidValueError
 from pycrm.model.checks import is_code, tuple_of
-from pycrm.model.consent import ConsentEntry, may_contact, merge_consents
+from pycrm.model.consent import ConsentEntry, may_contact
 from pycrm.model.contact import Channel, ContactKind, ContactPoint
 from pycrm.model.contact_policy import Suppression
 from pycrm.model.customer import Customer, ExternalId, Identifier, PersonName
@@ -28,7 +28,8 @@ from pycrm.model.predicate import where
 from pycrm.model.source import IdentityLink, SourceRecord, identities
 from pycrm.model.time import instant
 from pycrm.normalise import date_key, email_key, is_placeholder, name_key, phone_key, tax_id_key
-from pycrm.storage.lookups import consents_by_customer
+from pycrm.storage import identity
+from pycrm.storage.lookups import consents_by_customer, united_consents
 from pycrm.storage.protocols import Store, UnitOfWork
 from pycrm.storage.query import Query
 
@@ -447,7 +448,7 @@ def _completeness(customers: Sequence[Customer]) -> Mapping[str, float]:
 
 
 def _addressability(unit: UnitOfWork, customers: Sequence[Customer], at: datetime, purpose: str) -> Mapping[str, int]:
-    said = _ledgers(unit, at)
+    said = consents_by_customer(unit, at)
     channels = (Channel.EMAIL, Channel.PHONE, Channel.SMS)
     return {
         str(channel): sum(
@@ -457,15 +458,6 @@ def _addressability(unit: UnitOfWork, customers: Sequence[Customer], at: datetim
         )
         for channel in channels
     }
-
-
-def _ledgers(unit: UnitOfWork, at: datetime) -> Mapping[UUID, Sequence[ConsentEntry]]:
-    """Return the consent ledger of each customer; of those who turned out to be one, the stricter word counts."""
-    said = dict(consents_by_customer(unit, at))
-    for gone, (now, merged_at) in _aliases(_all(unit, IdentityLink)).items():
-        if gone in said and merged_at <= at:
-            said[now] = merge_consents(now, [said.get(now, ()), said.pop(gone)], at)
-    return said
 
 
 @frozen(kw_only=True)
@@ -514,17 +506,6 @@ def _after(base: Mapping[UUID, UUID], merges: Iterable[_Merge]) -> dict[UUID, UU
     return now
 
 
-def _aliases(links: Iterable[IdentityLink]) -> dict[UUID, tuple[UUID, datetime]]:
-    """Return for each customer who was merged into another who he is now, and since when."""
-    made: dict[UUID, tuple[UUID, datetime]] = {}
-    for one in _replayed(links)[1]:
-        made[one.gone] = (one.now, one.at)
-        for gone, (now, since) in made.items():
-            if now == one.gone:
-                made[gone] = (one.now, since)
-    return made
-
-
 def aliases(store: Store) -> Mapping[UUID, UUID]:
     """Return for each customer who was merged into another who he is now; what speaks of the first speaks of the second.
 
@@ -532,7 +513,7 @@ def aliases(store: Store) -> Mapping[UUID, UUID]:
     `file_of`.
     """
     with store.begin(read_only=True) as unit:
-        return {gone: now for gone, (now, _) in _aliases(_all(unit, IdentityLink)).items()}
+        return {gone: now for gone, (now, _) in identity.aliases(unit).into.items()}
 
 
 def merge(
@@ -578,7 +559,9 @@ def merge(
         _refuse_earlier(links, moved, at)
         said = {record.id: record for record in _all(unit, SourceRecord)}
         unit.of(IdentityLink).put_many(
-            IdentityLink(record_id=record, customer_id=winner_id, rule="merge", decided_at=at, reason=reason)
+            IdentityLink(
+                record_id=record, customer_id=winner_id, rule="merge", decided_at=at, reason=reason, former_id=loser_id
+            )
             for record in moved
         )
         winner, loser = customers
@@ -634,7 +617,12 @@ def unmerge(store: Store, loser_id: UUID, *, at: datetime, reason: str, actor: s
         _refuse_earlier(links, moved, at)
         unit.of(IdentityLink).put_many(
             IdentityLink(
-                record_id=record, customer_id=now[record], rule="unmerge", decided_at=at, reason=f"{loser_id} {reason}"
+                record_id=record,
+                customer_id=now[record],
+                rule="unmerge",
+                decided_at=at,
+                reason=f"{loser_id} {reason}",
+                former_id=before[record],
             )
             for record in moved
         )
@@ -747,9 +735,9 @@ def file_of(store: Store, customer_id: UUID, *, at: datetime) -> CustomerFile:
     """
     with store.begin(read_only=True) as unit:
         links = _all(unit, IdentityLink)
-        merged = _aliases(links)
-        home = merged[customer_id][0] if customer_id in merged else customer_id
-        ids = (home, *(gone for gone, (now, _) in merged.items() if now == home))
+        known = identity.aliases(unit)
+        ids = known.ids_of(customer_id)
+        home = ids[0]
         customer = unit.of(Customer).get(home)
         now = identities(links)
         records = unit.of(SourceRecord).get_many([record for record, of in now.items() if of == home])
@@ -759,18 +747,14 @@ def file_of(store: Store, customer_id: UUID, *, at: datetime) -> CustomerFile:
                 one for batch in unit.of(model).stream(Query(model, where("customer_id").is_in(ids))) for one in batch
             ]
 
-        consents: tuple[ConsentEntry, ...] = tuple(of_them(ConsentEntry))
-        if len(ids) > 1:
-            consents = merge_consents(
-                home, [[entry for entry in consents if entry.customer_id == one] for one in ids], at
-            )
+        consents = united_consents(of_them(ConsentEntry), known, at).get(home, ())
         return CustomerFile(
             customer=customer,
             ids=ids,
             records=tuple(_in_order(records)),
             orders=tuple(sorted(of_them(Order), key=lambda order: (order.placed_at, order.number))),
             interactions=tuple(sorted(of_them(Interaction), key=lambda one: (one.occurred_at, str(one.id)))),
-            consents=consents,
+            consents=tuple(consents),
             stage=stage_of((attrs.evolve(change, customer_id=home) for change in of_them(StageChange)), at),
         )
 
@@ -829,7 +813,7 @@ def pull_list(
     left_out: dict[str, int] = {}
     rows: dict[str, ListRow] = {}
     with store.begin(read_only=True) as unit:
-        ledgers = _ledgers(unit, at)
+        ledgers = consents_by_customer(unit, at)
         spoken_of = sorted(set(identities(_all(unit, IdentityLink)).values()), key=str)
         for customer in unit.of(Customer).get_many(spoken_of):
             permission = may_contact(

@@ -26,7 +26,7 @@ from pycrm.model.points import (
 )
 from pycrm.model.predicate import where
 from pycrm.model.reward import Redemption, RedemptionStatus, Reward
-from pycrm.storage.ledger import post_points
+from pycrm.storage.ledger import accounts_of, post_points
 from pycrm.storage.protocols import Store, UnitOfWork
 from pycrm.storage.query import Query, asc
 
@@ -43,9 +43,8 @@ class OrderPoints:
 
 
 def account_of(unit: UnitOfWork, member_id: UUID, program: str) -> PointsAccount:
-    """Return the account of a member; an empty one where nothing was posted yet."""
-    empty = PointsAccount.opened(member_id, program)
-    return unit.of(PointsAccount).find(empty.id) or empty
+    """Return the own account of a member; an empty one where nothing was posted yet."""
+    return accounts_of(unit, member_id, program)[0]
 
 
 def _rules(unit: UnitOfWork, program: str, event: str) -> list[EarningRule]:
@@ -88,8 +87,7 @@ def earn_for_order(
         given = []
         for rule in _rules(unit, program, "order"):
             key = f"order:{order.id}:{rule.code}"
-            account = account_of(unit, order.customer_id, program)
-            first = unit.of(PointsEntry).find(uuid5(account.id, key))
+            account, first = _earned_in(unit, order.customer_id, program, key)
             due = rule.points_for(order)
             if first is None:
                 if due:
@@ -106,6 +104,16 @@ def earn_for_order(
             given.append(OrderPoints(rule.code, earned, before + back))
         unit.commit()
     return tuple(given)
+
+
+def _earned_in(unit: UnitOfWork, member_id: UUID, program: str, key: str) -> tuple[PointsAccount, PointsEntry | None]:
+    """Return the account, of all of a customer's, that has an entry under `key`, and the entry; or his own and None."""
+    held = accounts_of(unit, member_id, program)
+    for account in held:
+        entry = unit.of(PointsEntry).find(uuid5(account.id, key))
+        if entry is not None:
+            return account, entry
+    return held[0], None
 
 
 def _moved(entry: PointsEntry, bucket: Bucket) -> int:
@@ -139,11 +147,12 @@ def redeem(
     """
     with store.begin(actor=actor, cause="redemption") as unit:
         reward = unit.of(Reward).get(reward_id)
-        account = PointsAccount.opened(member_id, reward.program)
-        own = uuid5(account.id, f"redemption:{key}")
-        before = unit.of(Redemption).find(own)
+        held = accounts_of(unit, member_id, reward.program)
+        named = [uuid5(account.id, f"redemption:{key}") for account in held]
+        before = next((one for one in map(unit.of(Redemption).find, named) if one is not None), None)
         if before is not None:
             return before
+        own = named[0]
         post_points(unit, member_id, reward.program, Redeem(reward.cost, reward.code), key=f"redeem:{key}", at=at)
         taken = reward.taken(at)
         if taken is not reward:
@@ -183,15 +192,19 @@ def cancel(store: Store, redemption_id: UUID, at: datetime, *, actor: str | None
 def statement_of(store: Store, member_id: UUID, program: str) -> Sequence[StatementLine]:
     """Return what a member reads: each entry with what was available after it; the last line is the balance.
 
+    Of a customer into whom others were merged it is the sum of all their entries.
+
     Raises
     ------
     NotFound
         If the member has no account in the programme.
     """
-    own = PointsAccount.opened(member_id, program).id
     with store.begin(read_only=True) as unit:
-        if unit.of(PointsAccount).find(own) is None:
-            raise NotFound("PointsAccount", own)
-        asked = Query(PointsEntry, where("account_id") == own, order=(asc("number"),))
+        held = [account for account in accounts_of(unit, member_id, program) if account.version]
+        if not held:
+            raise NotFound("PointsAccount", PointsAccount.opened(member_id, program).id)
+        asked = Query(
+            PointsEntry, where("account_id").is_in([one.id for one in held]), order=(asc("at"), asc("number"))
+        )
         entries = [entry for batch in unit.of(PointsEntry).stream(asked) for entry in batch]
     return statement(entries)

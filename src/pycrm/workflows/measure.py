@@ -45,6 +45,7 @@ from pycrm.model.experiment import (
 from pycrm.model.money import Money
 from pycrm.model.order import Order, OrderStatus
 from pycrm.model.predicate import Predicate, where
+from pycrm.storage.identity import Aliases, aliases
 from pycrm.storage.protocols import Store, UnitOfWork
 from pycrm.storage.query import Query
 
@@ -121,15 +122,15 @@ def _cutoff(as_of: date) -> datetime:
     return datetime.combine(as_of + timedelta(days=1), time(), UTC)
 
 
-def _facts(unit: UnitOfWork, metric: str, cutoff: datetime) -> _Facts:
+def _facts(unit: UnitOfWork, metric: str, cutoff: datetime, now: Aliases) -> _Facts:
     rows: dict[UUID, list[_Fact]] = {}
     currency: str | None = None
     if metric not in ORDER_METRICS:
         asked = (where("metric") == metric) & (where("at") < cutoff)
         for outcomes in unit.of(Outcome).stream(Query(Outcome, asked)):
             for outcome in outcomes:
-                fact = _Fact(outcome.customer_id, outcome.at, outcome.value, outcome.id)
-                rows.setdefault(outcome.customer_id, []).append(fact)
+                owner = now.of(outcome.customer_id)
+                rows.setdefault(owner, []).append(_Fact(owner, outcome.at, outcome.value, outcome.id))
         if not rows:
             raise NotEstimableError(
                 f"the effect on {metric!r}", f"no outcome of that metric is recorded before {cutoff}"
@@ -144,7 +145,8 @@ def _facts(unit: UnitOfWork, metric: str, cutoff: datetime) -> _Facts:
                 raise CurrencyMismatchError(str(currency), order.currency)
             currency = order.currency
             value = float(known.net.amount) if metric == "revenue" else 1.0
-            rows.setdefault(order.customer_id, []).append(_Fact(order.customer_id, order.placed_at, value, order.id))
+            owner = now.of(order.customer_id)
+            rows.setdefault(owner, []).append(_Fact(owner, order.placed_at, value, order.id))
     return _Facts(kind="order", by_customer=rows, currency=currency, fold=_any if metric == "purchase" else _total)
 
 
@@ -185,9 +187,11 @@ def _sample(unit: UnitOfWork, experiment: Experiment, as_of: date, control: str,
         if theirs.arm != exposure.arm:
             fix = f"the customer was assigned to {theirs.arm!r}; one customer is in one arm, so find out what sent him the other"
             raise InvalidDataError("exposure", None, exposure.arm, fix)
-    facts = _facts(unit, metric, cutoff)
+    now = aliases(unit)
+    facts = _facts(unit, metric, cutoff, now)
+    assignments, in_two_arms = _one_each(assignments, now)
     compared = {control, *(arm.code for arm in experiment.arms)}
-    reached = {one.customer_id for one in exposures}
+    reached = {now.of(one.customer_id) for one in exposures}
     arms, outcome, before, exposed, counted, used = [], [], [], [], [], []
     early = silent = 0
     for one in assignments:
@@ -197,21 +201,24 @@ def _sample(unit: UnitOfWork, experiment: Experiment, as_of: date, control: str,
         if stop > cutoff:
             early += 1
             continue
-        value, ids = facts.of(one.customer_id, one.assigned_at, stop)
+        customer = now.of(one.customer_id)
+        value, ids = facts.of(customer, one.assigned_at, stop)
         if value is None:
             silent += 1
             continue
         past: float | None = None
         if experiment.window is not None and facts.kind == "order":
-            past, earlier = facts.of(one.customer_id, one.assigned_at - experiment.window, one.assigned_at)
+            past, earlier = facts.of(customer, one.assigned_at - experiment.window, one.assigned_at)
             ids = [*earlier, *ids]
         arms.append(one.arm)
         outcome.append(value)
         before.append(past)
-        exposed.append(one.customer_id in reached)
+        exposed.append(customer in reached)
         counted.append(one)
         used.extend(ids)
     notes = []
+    if in_two_arms:
+        notes.append(f"{in_two_arms} customers who were merged and had been in two arms are left out")
     if early:
         notes.append(f"{early} customers whose {experiment.window} are not over by {as_of} are left out")
     if silent:
@@ -220,7 +227,7 @@ def _sample(unit: UnitOfWork, experiment: Experiment, as_of: date, control: str,
         )
     if not arms:
         raise NotEstimableError("the effect", notes[0] if notes else f"no arm of {experiment.code!r} has customers")
-    customers = {one.customer_id for one in counted}
+    customers = {now.of(one.customer_id) for one in counted}
     return _Sample(
         arms=np.array(arms, dtype=object),
         outcome=np.array(outcome, dtype=np.float64),
@@ -229,12 +236,26 @@ def _sample(unit: UnitOfWork, experiment: Experiment, as_of: date, control: str,
         counts=Counter(one.arm for one in assignments),
         ids={
             "assignment": tuple(sorted(one.id for one in counted)),
-            "exposure": tuple(sorted(one.id for one in exposures if one.customer_id in customers)),
+            "exposure": tuple(sorted(one.id for one in exposures if now.of(one.customer_id) in customers)),
             facts.kind: tuple(sorted(used)),
         },
         currency=facts.currency,
         notes=tuple(notes),
     )
+
+
+def _one_each(assignments: Sequence[Assignment], now: Aliases) -> tuple[list[Assignment], int]:
+    """Return one assignment a customer, the first; and how many were left out because they had been in two arms."""
+    if not now.into:
+        return list(assignments), 0
+    arms: dict[UUID, set[str]] = {}
+    first: dict[UUID, Assignment] = {}
+    for one in sorted(assignments, key=lambda one: one.assigned_at):
+        customer = now.of(one.customer_id)
+        arms.setdefault(customer, set()).add(one.arm)
+        first.setdefault(customer, one)
+    kept = {one.id for customer, one in first.items() if len(arms[customer]) == 1}
+    return [one for one in assignments if one.id in kept], len(first) - len(kept)
 
 
 def _row_sets(ids: Mapping[str, Iterable[UUID]]) -> tuple[RowSet, ...]:
@@ -284,14 +305,17 @@ def assign(
         experiment = unit.of(Experiment).get(experiment_id)
         if at not in experiment.period:
             raise InvalidValueError("at", at, f"{experiment.code!r} assigns customers within {experiment.period}")
+        now = aliases(unit)
         known = {
-            one.customer_id
+            now.of(one.customer_id)
             for batch in unit.of(Assignment).stream(Query(Assignment, where("experiment_id") == experiment_id))
             for one in batch
         }
         new, strata, kept = [], [], 0
         for batch in unit.of(Customer).stream(Query(Customer, customers)):
             for customer in batch:
+                if customer.id in now.into:
+                    continue
                 if customer.id in known:
                     kept += 1
                     continue
@@ -575,13 +599,15 @@ def before_after(
         repository = unit.of(Customer)
         ours = {one.id for batch in repository.stream(Query(Customer, treated)) for one in batch}
         theirs = {one.id for batch in repository.stream(Query(Customer, controls)) for one in batch}
+        now = aliases(unit)
+        ours, theirs = {now.of(id) for id in ours}, {now.of(id) for id in theirs}
         if controls is None:
             theirs -= ours
         elif ours & theirs:
             raise InvalidValueError(
                 "controls", len(ours & theirs), "no customer is treated and a control; tell them apart"
             )
-        facts = _facts(unit, metric, cutoff)
+        facts = _facts(unit, metric, cutoff, now)
         arms, first, second, used = [], [], [], []
         silent = 0
         for customer in sorted(ours | theirs):

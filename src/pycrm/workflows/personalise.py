@@ -22,6 +22,7 @@ from pycrm.model.offer import Offer, OfferDecision
 from pycrm.model.order import Order, OrderStatus
 from pycrm.model.predicate import evaluate, where
 from pycrm.model.time import instant
+from pycrm.storage.identity import Aliases, aliases
 from pycrm.storage.lookups import consents_by_customer, last_assessments
 from pycrm.storage.protocols import Store, UnitOfWork
 from pycrm.storage.query import Query
@@ -99,15 +100,16 @@ def decide(
 
 def _decide(unit: UnitOfWork, as_of: date, at: datetime, run: str, channels: Sequence[str]) -> PersonaliseReport:
     assessments = last_assessments(unit, as_of)
-    owned, last_order = _bought(unit, at)
+    now = aliases(unit)
+    owned, last_order = _bought(unit, at, now)
     popular = _popular(owned, assessments)
-    consents = consents_by_customer(unit, at)
+    consents = consents_by_customer(unit, at, now)
     offers = sorted(
         (offer for batch in unit.of(Offer).stream(Query(Offer)) for offer in batch if at in offer.period),
         key=lambda offer: (offer.fallback, -offer.priority, offer.code),
     )
     decided = {
-        decision.customer_id
+        now.of(decision.customer_id)
         for batch in unit.of(OfferDecision).stream(
             Query(OfferDecision, (where("run") == run) & (where("as_of") == as_of))
         )
@@ -119,6 +121,8 @@ def _decide(unit: UnitOfWork, as_of: date, at: datetime, run: str, channels: Seq
     told: Counter[str] = Counter()
     for customers in unit.of(Customer).stream(Query(Customer)):
         for customer in customers:
+            if customer.id in now.into:
+                continue
             if customer.id in decided:
                 continue
             his = owned.get(customer.id, frozenset())
@@ -198,7 +202,7 @@ def _article(offer: Offer, owned: frozenset[str], popular: Sequence[str]) -> str
     return next((sku for sku in popular if sku not in owned), None)
 
 
-def _bought(unit: UnitOfWork, at: datetime) -> tuple[dict[UUID, frozenset[str]], dict[UUID, date]]:
+def _bought(unit: UnitOfWork, at: datetime, now: Aliases) -> tuple[dict[UUID, frozenset[str]], dict[UUID, date]]:
     """Return the articles each customer owns, cancelled and fully returned orders left out, and the day of his last order."""
     skus: dict[UUID, set[str]] = {}
     last: dict[UUID, date] = {}
@@ -206,9 +210,10 @@ def _bought(unit: UnitOfWork, at: datetime) -> tuple[dict[UUID, frozenset[str]],
         for order in orders:
             if order.status in {OrderStatus.CANCELLED, OrderStatus.RETURNED}:
                 continue
-            skus.setdefault(order.customer_id, set()).update(line.sku for line in order.lines)
+            owner = now.of(order.customer_id)
+            skus.setdefault(owner, set()).update(line.sku for line in order.lines)
             day = order.placed_at.date()
-            last[order.customer_id] = max(day, last.get(order.customer_id, day))
+            last[owner] = max(day, last.get(owner, day))
     return {customer: frozenset(owned) for customer, owned in skus.items()}, last
 
 

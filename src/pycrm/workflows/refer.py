@@ -27,6 +27,7 @@ from pycrm.model.referral import (
     judge,
     level_points,
 )
+from pycrm.storage.identity import aliases_of
 from pycrm.storage.ledger import post_points
 from pycrm.storage.protocols import Store, UnitOfWork
 from pycrm.storage.query import Query
@@ -92,21 +93,17 @@ def join(store: Store, referral_id: UUID, friend_id: UUID, at: datetime, *, acto
     with store.begin(actor=actor, cause="referral joined") as unit:
         referral = unit.of(Referral).get(referral_id)
         unit.of(Customer).get(friend_id)
-        if referral.friend_id == friend_id or (
-            referral.reason is RejectReason.SELF_REFERRAL and friend_id == referral.advocate_id
-        ):
+        himself = friend_id in aliases_of(unit, referral.advocate_id).ids_of(referral.advocate_id)
+        if referral.friend_id == friend_id or (referral.reason is RejectReason.SELF_REFERRAL and himself):
             return referral
-        if friend_id == referral.advocate_id:
-            moved = referral.rejected(RejectReason.SELF_REFERRAL, at)
-        else:
-            moved = referral.joined(friend_id, at)
+        moved = referral.rejected(RejectReason.SELF_REFERRAL, at) if himself else referral.joined(friend_id, at)
         saved = unit.of(Referral).save(moved)
         unit.commit()
     return saved
 
 
 def _bought_before(unit: UnitOfWork, friend_id: UUID, at: datetime) -> bool:
-    bought = (where("customer_id") == friend_id) & (where("placed_at") < at)
+    bought = (where("customer_id").is_in(aliases_of(unit, friend_id).ids_of(friend_id))) & (where("placed_at") < at)
     real = bought & (where("status") != str(OrderStatus.CANCELLED))
     return unit.of(Order).count(Query(Order, real)) > 0
 

@@ -22,6 +22,7 @@ from pycrm.model.knowledge_plan import Approach, Closeness, KnowledgePlan, Route
 from pycrm.model.predicate import Predicate, evaluate, paths_of
 from pycrm.model.send_time import first_free_time
 from pycrm.model.time import instant
+from pycrm.storage.identity import aliases
 from pycrm.storage.lookups import consents_by_customer, last_assessments
 from pycrm.storage.protocols import Store, UnitOfWork
 from pycrm.storage.query import Query
@@ -209,6 +210,7 @@ class _Planner:
     policies: Policies
     consents: Mapping[UUID, Sequence[ConsentEntry]]
     assessments: Mapping[UUID, Assessment]
+    gone: frozenset[UUID]
 
     @classmethod
     def of(
@@ -227,7 +229,8 @@ class _Planner:
         """Read what a run needs."""
         # A month is the longest cap; twice the rest is how far back silence counts.
         since = at - max(2 * knowledge.rest, timedelta(days=32))
-        dialogue = Dialogue.read(unit, at=at, run=run, as_of=as_of, again_after=knowledge.again_after, since=since)
+        now = aliases(unit)
+        dialogue = Dialogue.read(unit, now, at=at, run=run, as_of=as_of, again_after=knowledge.again_after, since=since)
         if dialogue.last_plan is not None and at < dialogue.last_plan:
             raise InvalidValueError(
                 "at",
@@ -235,10 +238,10 @@ class _Planner:
                 f"the newest intent was made at {dialogue.last_plan.isoformat()}; give a time that is not before it",
             )
         conditions = [approach.concerns for approach in knowledge.approaches if approach.concerns is not None]
-        purchases = Purchases.read(unit, at, with_articles=_speak_of(conditions, {"owned"}))
+        purchases = Purchases.read(unit, at, now, with_articles=_speak_of(conditions, {"owned"}))
         for who, when in purchases.last.items():
             dialogue.sign(who, when)
-        known, told = known_topics(unit, knowledge, at)
+        known, told = known_topics(unit, knowledge, at, now)
         return cls(
             as_of=as_of,
             at=at,
@@ -250,8 +253,9 @@ class _Planner:
             told=told,
             dialogue=dialogue,
             purchases=purchases,
-            policies=Policies.read(unit, policies),
-            consents=consents_by_customer(unit, at),
+            policies=Policies.read(unit, policies, now),
+            consents=consents_by_customer(unit, at, now),
+            gone=frozenset(now.into),
             assessments=last_assessments(unit, as_of) if _speak_of(conditions, _ASSESSED) else {},
         )
 
@@ -264,6 +268,8 @@ class _Planner:
         for customers in unit.of(Customer).stream(Query(Customer)):
             made = []
             for customer in customers:
+                if customer.id in self.gone:
+                    continue
                 looked_at += 1
                 sure += sum(each >= 1.0 for each in self.known.get(customer.id, _NOTHING).values())
                 found = self._next(customer)

@@ -7,6 +7,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+import attrs
 from attrs import Factory, define
 
 from pycrm.model.contact_policy import ContactMade, ContactPolicy, Suppression
@@ -17,6 +18,7 @@ from pycrm.model.knowledge_plan import KnowledgePlan
 from pycrm.model.order import Order, OrderStatus
 from pycrm.model.predicate import where
 from pycrm.storage.columns import read_columns
+from pycrm.storage.identity import Aliases
 from pycrm.storage.protocols import UnitOfWork
 from pycrm.storage.query import Query
 
@@ -29,7 +31,7 @@ _ORIGINS = {str(origin): -rank for rank, origin in enumerate(FactOrigin)}
 
 
 def known_topics(
-    unit: UnitOfWork, plan: KnowledgePlan, at: datetime
+    unit: UnitOfWork, plan: KnowledgePlan, at: datetime, now: Aliases
 ) -> tuple[Mapping[UUID, Mapping[Topic, float]], frozenset[UUID]]:
     """Return how sure we are of each topic of each customer, as `plan.known` of `plan.state`, and who ever told us anything."""
     topics = {(str(one.topic.kind), one.topic.name): one for one in plan.topics}
@@ -40,7 +42,7 @@ def known_topics(
     )
     best: dict[UUID, dict[Topic, tuple[Any, ...]]] = {}
     told: set[UUID] = set()
-    for id, customer, topic, origin, confidence, recorded_at, period in zip(*columns.values(), strict=True):
+    for id, customer, topic, origin, confidence, recorded_at, period in zip(*now.columns(columns), strict=True):
         if origin == FactOrigin.STATED:
             told.add(customer)
         wanted = topics.get((topic["kind"], topic["name"]))
@@ -91,7 +93,7 @@ class Dialogue:
 
     @classmethod
     def read(
-        cls, unit: UnitOfWork, *, at: datetime, run: str, as_of: date, again_after: timedelta, since: datetime
+        cls, unit: UnitOfWork, now: Aliases, *, at: datetime, run: str, as_of: date, again_after: timedelta, since: datetime
     ) -> Dialogue:
         """Return the dialogue since then."""
         self = cls()
@@ -100,7 +102,7 @@ class Dialogue:
             Query(ContactIntent, where("created_at") > min(since, at - again_after)),
             ["customer_id", "topic", "created_at", "send_at", "run", "as_of", "channel", "purpose", "cancelled"],
         )
-        for who, topic, made, sent, of_run, of_day, channel, purpose, cancelled in zip(*intents.values(), strict=True):
+        for who, topic, made, sent, of_run, of_day, channel, purpose, cancelled in zip(*now.columns(intents), strict=True):
             if self.last_plan is None or made > self.last_plan:
                 self.last_plan = made
             if of_run == run and of_day == as_of:
@@ -115,7 +117,7 @@ class Dialogue:
             Query(Interaction, (where("occurred_at") > since) & (where("occurred_at") <= at)),
             ["customer_id", "direction", "channel", "occurred_at", "idempotency_key"],
         )
-        for who, direction, channel, when, key in zip(*touches.values(), strict=True):
+        for who, direction, channel, when, key in zip(*now.columns(touches), strict=True):
             if who is None:
                 continue
             if direction == Direction.IN:
@@ -151,12 +153,12 @@ class Purchases:
     owned: dict[UUID, set[str]] = Factory(dict)
 
     @classmethod
-    def read(cls, unit: UnitOfWork, at: datetime, *, with_articles: bool) -> Purchases:
+    def read(cls, unit: UnitOfWork, at: datetime, now: Aliases, *, with_articles: bool) -> Purchases:
         """Return the purchases until then; the articles only where they are asked for."""
         self = cls()
         names = ["customer_id", "placed_at", "status", *(["lines"] if with_articles else [])]
         columns = read_columns(unit, Query(Order, where("placed_at") <= at), names)
-        for who, placed_at, status, *lines in zip(*columns.values(), strict=True):
+        for who, placed_at, status, *lines in zip(*now.columns(columns), strict=True):
             if status in {OrderStatus.CANCELLED, OrderStatus.RETURNED}:
                 continue
             held = self.last.get(who)
@@ -176,7 +178,7 @@ class Policies:
     lists: dict[UUID | str, list[Suppression]] = Factory(dict)
 
     @classmethod
-    def read(cls, unit: UnitOfWork, more: Iterable[ContactPolicy]) -> Policies:
+    def read(cls, unit: UnitOfWork, more: Iterable[ContactPolicy], now: Aliases) -> Policies:
         """Return what the store holds, and `more`."""
         self = cls(everybody=[])
         stored = (policy for batch in unit.of(ContactPolicy).stream(Query(ContactPolicy)) for policy in batch)
@@ -184,9 +186,12 @@ class Policies:
             if policy.customer_id is None:
                 self.everybody.append(policy)
             else:
-                self.of.setdefault(policy.customer_id, []).append(policy)
+                mine = attrs.evolve(policy, customer_id=now.of(policy.customer_id))
+                self.of.setdefault(now.of(policy.customer_id), []).append(mine)
         for batch in unit.of(Suppression).stream(Query(Suppression)):
-            for one in batch:
+            for listed in batch:
+                whose = listed.customer_id and now.of(listed.customer_id)
+                one = listed if whose == listed.customer_id else attrs.evolve(listed, customer_id=whose)
                 key = one.customer_id if one.address is None else one.address
                 self.lists.setdefault(key or "", []).append(one)
         return self
