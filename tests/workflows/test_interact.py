@@ -19,6 +19,7 @@ from pycrm.model.knowledge import CustomerFact, FactKind, FactOrigin, Topic
 from pycrm.model.knowledge_plan import Approach, Closeness, KnowledgePlan, Route, WantedTopic
 from pycrm.model.predicate import where
 from pycrm.model.time import Period
+from pycrm.storage.identity import Aliases
 from pycrm.storage.lookups import consents_by_customer
 from pycrm.workflows import differentiate, interact
 
@@ -283,7 +284,7 @@ def test_what_is_read_by_columns_is_what_the_plan_says_one_by_one(given_facts):
     held = [fact(ana, **each) for each in given_facts]
     store = store_of(ana, *held)
     with store.begin(read_only=True) as unit:
-        known, told = interact.reading.known_topics(unit, wanted, NOW)
+        known, told = interact.reading.known_topics(unit, wanted, NOW, Aliases())
     assert known.get(ana.id, {}) == wanted.known(wanted.state(ana.id, held, NOW))
     assert (ana.id in told) == any(each.origin is FactOrigin.STATED for each in held)
 

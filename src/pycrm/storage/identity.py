@@ -52,9 +52,7 @@ class Aliases:
         """Return columns as they are, but the customers of `name` as who they are now."""
         if not self.into:
             return list(held.values())
-        return [
-            [id and self.of(id) for id in values] if column == name else values for column, values in held.items()
-        ]
+        return [[id and self.of(id) for id in values] if column == name else values for column, values in held.items()]
 
     def ids_of(self, id: UUID) -> tuple[UUID, ...]:
         """Return every id under which something may speak of the customer `id`: his own first."""

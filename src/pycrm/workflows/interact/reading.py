@@ -93,7 +93,15 @@ class Dialogue:
 
     @classmethod
     def read(
-        cls, unit: UnitOfWork, now: Aliases, *, at: datetime, run: str, as_of: date, again_after: timedelta, since: datetime
+        cls,
+        unit: UnitOfWork,
+        now: Aliases,
+        *,
+        at: datetime,
+        run: str,
+        as_of: date,
+        again_after: timedelta,
+        since: datetime,
     ) -> Dialogue:
         """Return the dialogue since then."""
         self = cls()
@@ -102,7 +110,9 @@ class Dialogue:
             Query(ContactIntent, where("created_at") > min(since, at - again_after)),
             ["customer_id", "topic", "created_at", "send_at", "run", "as_of", "channel", "purpose", "cancelled"],
         )
-        for who, topic, made, sent, of_run, of_day, channel, purpose, cancelled in zip(*now.columns(intents), strict=True):
+        for who, topic, made, sent, of_run, of_day, channel, purpose, cancelled in zip(
+            *now.columns(intents), strict=True
+        ):
             if self.last_plan is None or made > self.last_plan:
                 self.last_plan = made
             if of_run == run and of_day == as_of:
