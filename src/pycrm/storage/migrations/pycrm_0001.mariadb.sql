@@ -489,12 +489,15 @@ CREATE TABLE identity_link (
     probability DOUBLE NOT NULL, 
     decided_at DATETIME(6) NOT NULL, 
     reason LONGTEXT NOT NULL, 
+    former_id BINARY(16), 
+    mate_id BINARY(16), 
     document LONGTEXT, 
     PRIMARY KEY (tenant, id), 
     CONSTRAINT fk_identity_link_record_id FOREIGN KEY(tenant, record_id) REFERENCES source_record (tenant, id), 
     CONSTRAINT fk_identity_link_customer_id FOREIGN KEY(tenant, customer_id) REFERENCES customer (tenant, id)
 )CHARSET=utf8mb4 ENGINE=InnoDB COLLATE utf8mb4_nopad_bin;
 CREATE INDEX ix_identity_link_customer_id ON identity_link (tenant, customer_id, id);
+CREATE INDEX ix_identity_link_former_id ON identity_link (tenant, former_id, id);
 CREATE INDEX ix_identity_link_record_id_decided_at ON identity_link (tenant, record_id, decided_at, id);
 CREATE TABLE interaction (
     tenant VARCHAR(64) NOT NULL, 
@@ -550,6 +553,54 @@ CREATE TABLE lead (
 )CHARSET=utf8mb4 ENGINE=InnoDB COLLATE utf8mb4_nopad_bin;
 CREATE INDEX ix_lead_created_at ON lead (tenant, created_at, id);
 CREATE INDEX ix_lead_customer_id_created_at ON lead (tenant, customer_id, created_at, id);
+CREATE TABLE match_decision (
+    tenant VARCHAR(64) NOT NULL, 
+    id BINARY(16) NOT NULL, 
+    version BIGINT NOT NULL, 
+    live SMALLINT, 
+    added_at DATETIME(6) NOT NULL, 
+    added_by LONGTEXT, 
+    added_because LONGTEXT, 
+    left_id BINARY(16) NOT NULL, 
+    right_id BINARY(16) NOT NULL, 
+    same TINYINT(1) NOT NULL, 
+    decided_at DATETIME(6) NOT NULL, 
+    decided_by LONGTEXT, 
+    reason LONGTEXT NOT NULL, 
+    revokes BINARY(16), 
+    winner_id BINARY(16), 
+    loser_id BINARY(16), 
+    own_first_touch_at DATETIME(6), 
+    document LONGTEXT, 
+    PRIMARY KEY (tenant, id), 
+    CONSTRAINT fk_match_decision_left_id FOREIGN KEY(tenant, left_id) REFERENCES source_record (tenant, id), 
+    CONSTRAINT fk_match_decision_right_id FOREIGN KEY(tenant, right_id) REFERENCES source_record (tenant, id)
+)CHARSET=utf8mb4 ENGINE=InnoDB COLLATE utf8mb4_nopad_bin;
+CREATE INDEX ix_match_decision_decided_at ON match_decision (tenant, decided_at, id);
+CREATE INDEX ix_match_decision_left_id ON match_decision (tenant, left_id, id);
+CREATE INDEX ix_match_decision_right_id ON match_decision (tenant, right_id, id);
+CREATE TABLE match_question (
+    tenant VARCHAR(64) NOT NULL, 
+    id BINARY(16) NOT NULL, 
+    version BIGINT NOT NULL, 
+    live SMALLINT, 
+    added_at DATETIME(6) NOT NULL, 
+    added_by LONGTEXT, 
+    added_because LONGTEXT, 
+    left_id BINARY(16) NOT NULL, 
+    right_id BINARY(16) NOT NULL, 
+    probability DOUBLE NOT NULL, 
+    weight DOUBLE NOT NULL, 
+    why LONGTEXT NOT NULL, 
+    asked_at DATETIME(6) NOT NULL, 
+    document LONGTEXT, 
+    PRIMARY KEY (tenant, id), 
+    CONSTRAINT fk_match_question_left_id FOREIGN KEY(tenant, left_id) REFERENCES source_record (tenant, id), 
+    CONSTRAINT fk_match_question_right_id FOREIGN KEY(tenant, right_id) REFERENCES source_record (tenant, id)
+)CHARSET=utf8mb4 ENGINE=InnoDB COLLATE utf8mb4_nopad_bin;
+CREATE INDEX ix_match_question_left_id ON match_question (tenant, left_id, id);
+CREATE INDEX ix_match_question_probability ON match_question (tenant, probability, id);
+CREATE INDEX ix_match_question_right_id ON match_question (tenant, right_id, id);
 CREATE TABLE next_step (
     tenant VARCHAR(64) NOT NULL, 
     id BINARY(16) NOT NULL, 

@@ -489,12 +489,15 @@ CREATE TABLE identity_link (
     probability DOUBLE PRECISION NOT NULL, 
     decided_at TIMESTAMP WITH TIME ZONE NOT NULL, 
     reason TEXT COLLATE "C" NOT NULL, 
+    former_id UUID, 
+    mate_id UUID, 
     document JSONB, 
     PRIMARY KEY (tenant, id), 
     CONSTRAINT fk_identity_link_record_id FOREIGN KEY(tenant, record_id) REFERENCES source_record (tenant, id), 
     CONSTRAINT fk_identity_link_customer_id FOREIGN KEY(tenant, customer_id) REFERENCES customer (tenant, id)
 );
 CREATE INDEX ix_identity_link_customer_id ON identity_link (tenant, customer_id, id);
+CREATE INDEX ix_identity_link_former_id ON identity_link (tenant, former_id, id) WHERE former_id IS NOT NULL;
 CREATE INDEX ix_identity_link_record_id_decided_at ON identity_link (tenant, record_id, decided_at, id);
 CREATE TABLE interaction (
     tenant TEXT COLLATE "C" NOT NULL, 
@@ -550,6 +553,54 @@ CREATE TABLE lead (
 );
 CREATE INDEX ix_lead_created_at ON lead (tenant, created_at, id);
 CREATE INDEX ix_lead_customer_id_created_at ON lead (tenant, customer_id, created_at, id);
+CREATE TABLE match_decision (
+    tenant TEXT COLLATE "C" NOT NULL, 
+    id UUID NOT NULL, 
+    version BIGINT NOT NULL, 
+    live SMALLINT, 
+    added_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    added_by TEXT COLLATE "C", 
+    added_because TEXT COLLATE "C", 
+    left_id UUID NOT NULL, 
+    right_id UUID NOT NULL, 
+    same BOOLEAN NOT NULL, 
+    decided_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    decided_by TEXT COLLATE "C", 
+    reason TEXT COLLATE "C" NOT NULL, 
+    revokes UUID, 
+    winner_id UUID, 
+    loser_id UUID, 
+    own_first_touch_at TIMESTAMP WITH TIME ZONE, 
+    document JSONB, 
+    PRIMARY KEY (tenant, id), 
+    CONSTRAINT fk_match_decision_left_id FOREIGN KEY(tenant, left_id) REFERENCES source_record (tenant, id), 
+    CONSTRAINT fk_match_decision_right_id FOREIGN KEY(tenant, right_id) REFERENCES source_record (tenant, id)
+);
+CREATE INDEX ix_match_decision_decided_at ON match_decision (tenant, decided_at, id);
+CREATE INDEX ix_match_decision_left_id ON match_decision (tenant, left_id, id);
+CREATE INDEX ix_match_decision_right_id ON match_decision (tenant, right_id, id);
+CREATE TABLE match_question (
+    tenant TEXT COLLATE "C" NOT NULL, 
+    id UUID NOT NULL, 
+    version BIGINT NOT NULL, 
+    live SMALLINT, 
+    added_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    added_by TEXT COLLATE "C", 
+    added_because TEXT COLLATE "C", 
+    left_id UUID NOT NULL, 
+    right_id UUID NOT NULL, 
+    probability DOUBLE PRECISION NOT NULL, 
+    weight DOUBLE PRECISION NOT NULL, 
+    why TEXT COLLATE "C" NOT NULL, 
+    asked_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    document JSONB, 
+    PRIMARY KEY (tenant, id), 
+    CONSTRAINT fk_match_question_left_id FOREIGN KEY(tenant, left_id) REFERENCES source_record (tenant, id), 
+    CONSTRAINT fk_match_question_right_id FOREIGN KEY(tenant, right_id) REFERENCES source_record (tenant, id)
+);
+CREATE INDEX ix_match_question_left_id ON match_question (tenant, left_id, id);
+CREATE INDEX ix_match_question_probability ON match_question (tenant, probability, id);
+CREATE INDEX ix_match_question_right_id ON match_question (tenant, right_id, id);
 CREATE TABLE next_step (
     tenant TEXT COLLATE "C" NOT NULL, 
     id UUID NOT NULL, 

@@ -521,6 +521,8 @@ CREATE TABLE identity_link (
     probability REAL NOT NULL, 
     decided_at TEXT NOT NULL, 
     reason TEXT NOT NULL, 
+    former_id BLOB, 
+    mate_id BLOB, 
     document TEXT, 
     PRIMARY KEY (tenant, id), 
     CONSTRAINT fk_identity_link_record_id FOREIGN KEY(tenant, record_id) REFERENCES source_record (tenant, id), 
@@ -528,6 +530,7 @@ CREATE TABLE identity_link (
 )
  STRICT;
 CREATE INDEX ix_identity_link_customer_id ON identity_link (tenant, customer_id, id);
+CREATE INDEX ix_identity_link_former_id ON identity_link (tenant, former_id, id) WHERE former_id IS NOT NULL;
 CREATE INDEX ix_identity_link_record_id_decided_at ON identity_link (tenant, record_id, decided_at, id);
 CREATE TABLE interaction (
     tenant TEXT NOT NULL, 
@@ -585,6 +588,56 @@ CREATE TABLE lead (
  STRICT;
 CREATE INDEX ix_lead_created_at ON lead (tenant, created_at, id);
 CREATE INDEX ix_lead_customer_id_created_at ON lead (tenant, customer_id, created_at, id);
+CREATE TABLE match_decision (
+    tenant TEXT NOT NULL, 
+    id BLOB NOT NULL, 
+    version INTEGER NOT NULL, 
+    live INTEGER, 
+    added_at TEXT NOT NULL, 
+    added_by TEXT, 
+    added_because TEXT, 
+    left_id BLOB NOT NULL, 
+    right_id BLOB NOT NULL, 
+    same INTEGER NOT NULL, 
+    decided_at TEXT NOT NULL, 
+    decided_by TEXT, 
+    reason TEXT NOT NULL, 
+    revokes BLOB, 
+    winner_id BLOB, 
+    loser_id BLOB, 
+    own_first_touch_at TEXT, 
+    document TEXT, 
+    PRIMARY KEY (tenant, id), 
+    CONSTRAINT fk_match_decision_left_id FOREIGN KEY(tenant, left_id) REFERENCES source_record (tenant, id), 
+    CONSTRAINT fk_match_decision_right_id FOREIGN KEY(tenant, right_id) REFERENCES source_record (tenant, id)
+)
+ STRICT;
+CREATE INDEX ix_match_decision_decided_at ON match_decision (tenant, decided_at, id);
+CREATE INDEX ix_match_decision_left_id ON match_decision (tenant, left_id, id);
+CREATE INDEX ix_match_decision_right_id ON match_decision (tenant, right_id, id);
+CREATE TABLE match_question (
+    tenant TEXT NOT NULL, 
+    id BLOB NOT NULL, 
+    version INTEGER NOT NULL, 
+    live INTEGER, 
+    added_at TEXT NOT NULL, 
+    added_by TEXT, 
+    added_because TEXT, 
+    left_id BLOB NOT NULL, 
+    right_id BLOB NOT NULL, 
+    probability REAL NOT NULL, 
+    weight REAL NOT NULL, 
+    why TEXT NOT NULL, 
+    asked_at TEXT NOT NULL, 
+    document TEXT, 
+    PRIMARY KEY (tenant, id), 
+    CONSTRAINT fk_match_question_left_id FOREIGN KEY(tenant, left_id) REFERENCES source_record (tenant, id), 
+    CONSTRAINT fk_match_question_right_id FOREIGN KEY(tenant, right_id) REFERENCES source_record (tenant, id)
+)
+ STRICT;
+CREATE INDEX ix_match_question_left_id ON match_question (tenant, left_id, id);
+CREATE INDEX ix_match_question_probability ON match_question (tenant, probability, id);
+CREATE INDEX ix_match_question_right_id ON match_question (tenant, right_id, id);
 CREATE TABLE next_step (
     tenant TEXT NOT NULL, 
     id BLOB NOT NULL, 
