@@ -18,8 +18,8 @@ from pycrm.model.knowledge import CustomerFact
 from pycrm.model.knowledge_plan import KnowledgePlan
 from pycrm.model.lead import Conversion, Lead, LeadChange
 from pycrm.model.lifecycle import StageChange
-from pycrm.model.next_step import NextStep
 from pycrm.model.merge import MatchDecision, MatchQuestion
+from pycrm.model.next_step import NextStep
 from pycrm.model.offer import Offer, OfferDecision
 from pycrm.model.offer_log import OfferOutcome, OfferOverride
 from pycrm.model.order import Order, Product, UnallocatedRefund
