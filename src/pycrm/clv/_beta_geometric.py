@@ -17,9 +17,11 @@ from pycrm.clv._history import Floats
 from pycrm.clv._quadrature import beta_nodes, legendre
 from pycrm.clv._search import compress
 
-__all__ = ["alive", "counts", "discounted", "expected", "on_distinct", "probability"]
+__all__ = ["alive", "counts", "discounted", "expected", "in_blocks", "on_distinct", "probability"]
 
 _CHUNK = 4096
+_BLOCK = 16_384
+"""Rows of a few columns that stay in cache."""
 
 
 def on_distinct(function: Callable[..., Floats], *arguments: ArrayLike) -> Floats:
@@ -41,6 +43,23 @@ def on_distinct(function: Callable[..., Floats], *arguments: ArrayLike) -> Float
             given[at] = column[start : start + _CHUNK]
         made[start : start + _CHUNK] = function(*given)
     return made[rows.inverse].reshape(shape)
+
+
+def in_blocks(function: Callable[..., Floats], history: tuple[Floats, ...], *parameters: ArrayLike) -> Floats:
+    """Return `function` of `history` and `parameters`, in blocks that stay in cache: for what costs less than to compress.
+
+    A parameter that is a single number is handed on as it is; all others have one broadcast shape.
+    """
+    given = [np.asarray(part, dtype=np.float64) for part in parameters]
+    shape = np.broadcast_shapes(*(part.shape for part in (*history, *given)))
+    rows = [np.broadcast_to(part, shape).reshape(-1) for part in history]
+    made = np.empty(rows[0].size)
+    each = [part if part.ndim == 0 else np.broadcast_to(part, shape).reshape(-1) for part in given]
+    for start in range(0, made.size, _BLOCK):
+        block = slice(start, start + _BLOCK)
+        own = (part if part.ndim == 0 else part[block] for part in each)
+        made[block] = function(*(part[block] for part in rows), *own)
+    return made.reshape(shape)
 
 
 def _mean_over_chance(function: Callable[[Floats, Floats], Floats], a: Floats, b: Floats, count: int = 97) -> Floats:

@@ -7,7 +7,6 @@ Gamma(r, 2 alpha), so the form is a mixture of four independent Pareto/NBD with 
 from __future__ import annotations
 
 import math
-import warnings
 
 import attrs
 import numpy as np
@@ -16,7 +15,7 @@ from scipy.special import expit
 from pycrm.clv import _pareto as process
 from pycrm.clv._effects import Effects
 from pycrm.clv._history import Floats
-from pycrm.clv._search import Optimum, Rows, maximise, total
+from pycrm.clv._search import Optimum, Rows, maximise, total, warn
 from pycrm.errors import BoundaryWarning
 
 __all__ = ["bounds", "draw_rates", "fit_correlated", "mixture"]
@@ -156,7 +155,7 @@ def fit_correlated(plain: Optimum, rows: Rows, effects: Effects, penalty: float)
             "use the model without correlation, or more customers"
         )
     for note in notes[len(plain.notes) :]:
-        warnings.warn(note, BoundaryWarning, stacklevel=3)
+        warn(note, BoundaryWarning)
     estimates = found.estimates.copy()
     estimates[-1] = correlation
     lost = np.isnan(np.diag(found.covariance))

@@ -110,3 +110,33 @@ class Effects:
         if self.equal:
             return [purchase[name] + dropout[name] for name in self.purchase]
         return [*purchase.values(), *dropout.values()]
+
+    def bend(
+        self,
+        weight: Floats,
+        second: Mapping[tuple[int, int], Floats],
+        covariates: Mapping[str, Floats],
+        at: tuple[int, int],
+    ) -> Floats:
+        """Return the second derivatives in the parameters and then in each coefficient, from those of each row by pair.
+
+        `at` says which parameters are the log of the rate that purchase effects divide, and of the one dropout effects multiply.
+        """
+        size = 1 + max(pair[1] for pair in second)
+        parts: list[list[tuple[int, Floats | None]]] = [[(i, None)] for i in range(size)]
+        purchase = [(at[0], -covariates[name]) for name in self.purchase]
+        dropout = [(at[1], covariates[name]) for name in (self.purchase if self.equal else self.dropout)]
+        parts += (
+            [list(pair) for pair in zip(purchase, dropout, strict=True)]
+            if self.equal
+            else [[p] for p in purchase + dropout]
+        )
+        made = np.zeros((len(parts), len(parts)))
+        for i, one in enumerate(parts):
+            for j, other in enumerate(parts[: i + 1]):
+                for (c, z), (d, y) in ((p, q) for p in one for q in other):
+                    values = second[min(c, d), max(c, d)]
+                    values = values if z is None else values * z
+                    made[i, j] += np.einsum("i,i->", weight, values if y is None else values * y)
+                made[j, i] = made[i, j]
+        return made

@@ -30,6 +30,9 @@ __all__ = [
 
 Floats: TypeAlias = NDArray[np.float64]
 
+_BLOCK = 16_384
+"""Rows that stay in cache."""
+
 
 @frozen(eq=False)
 class Histories:
@@ -84,7 +87,23 @@ def _refuse(column: str, bad: NDArray[np.bool_], values: Floats, fix: str) -> No
         raise InvalidDataError(column, row, float(values.ravel()[row]), fix)
 
 
+def _right(frequency: Floats, recency: Floats, age: Floats) -> bool:
+    """Whether every history can have happened, in one pass through blocks that stay in cache."""
+    if frequency.ndim != 1:
+        return False
+    for start in range(0, frequency.size, _BLOCK):
+        x, t_x, T = (part[start : start + _BLOCK] for part in (frequency, recency, age))
+        # NaN is in none of these orders.
+        if not (x.min() >= 0.0 and x.max() < np.inf and T.max() < np.inf and t_x.min() >= 0.0):
+            return False
+        if not (np.array_equal(np.rint(x), x) and (t_x <= T).all()) or ((x == 0.0) > (t_x == 0.0)).any():
+            return False
+    return True
+
+
 def _check(frequency: Floats, recency: Floats, age: Floats) -> None:
+    if _right(frequency, recency, age):
+        return
     for name, values in (("frequency", frequency), ("recency", recency), ("age", age)):
         _refuse(name, ~np.isfinite(values), values, "give a finite number")
     _refuse("frequency", frequency < 0.0, frequency, "give a count of repeat purchases, at least 0")

@@ -12,7 +12,6 @@ Arguments: k; `shape` = r + k x and `rate` = alpha + age, the Gamma of those sti
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
@@ -23,7 +22,7 @@ from scipy.special import betainc, betaln, digamma, expit, gammaln
 
 from pycrm.clv._history import Floats, lengths, read, whole_number
 from pycrm.clv._quadrature import legendre
-from pycrm.clv._search import compress, finished, maximise, total
+from pycrm.clv._search import compress, finished, maximise, total, warn
 from pycrm.clv._series import discounted_steps
 from pycrm.clv.units import Unit
 from pycrm.errors import (
@@ -481,5 +480,5 @@ def search(
 def _warned(fit: Fit[M]) -> Fit[M]:
     for note in fit.notes:
         kind = ConvergenceWarning if "did not converge" in note else BoundaryWarning
-        warnings.warn(note, kind, stacklevel=4)
+        warn(note, kind)
     return fit

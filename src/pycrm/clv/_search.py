@@ -2,11 +2,13 @@
 
 A model gives the log-likelihood of its rows and its derivatives in the natural parameters; what is here searches in their
 logarithms (or in the parameter itself, for effects that may have either sign), first by L-BFGS-B, then by Newton's method
-with a Hessian of differenced exact gradients. The same Hessian gives the covariance, and says where there is none.
+with a Hessian of differenced exact gradients; by Newton's method alone where the model gives its second derivatives, too, and
+that ends inside. The same Hessian gives the covariance, and says where there is none.
 """
 
 from __future__ import annotations
 
+import inspect
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeAlias, TypeVar
@@ -19,13 +21,19 @@ from scipy.optimize import Bounds, minimize
 from pycrm.errors import BoundaryWarning, ConvergenceWarning, InvalidValueError
 from pycrm.fit import Fit, Scale
 
-__all__ = ["Likelihood", "Optimum", "Rows", "compress", "finished", "maximise", "sample", "total"]
+__all__ = ["Likelihood", "Optimum", "Rows", "compress", "finished", "maximise", "sample", "total", "warn"]
 
 M = TypeVar("M")
 
 Floats: TypeAlias = NDArray[np.float64]
 Likelihood: TypeAlias = Callable[[Floats], tuple[float, Floats]]
 """Natural parameters in; total log-likelihood over weighted rows and its derivative in each natural parameter out."""
+
+Bend: TypeAlias = Callable[[Floats, Floats], Floats]
+"""Natural parameters and the first derivatives there in; the matrix of second derivatives of the log-likelihood out."""
+
+_Curve: TypeAlias = Callable[[Floats, Floats], Floats]
+"""Place and slope of the search in; the Hessian of its objective there out."""
 
 TOLERANCE = 1e-8
 """A search has converged when no derivative of the mean log-likelihood in a log parameter exceeds this."""
@@ -202,28 +210,48 @@ class _Objective:
         value = -found / self.weight + self.penalty * float(np.sum(values * values))
         return value, -slope / self.weight + 2.0 * self.penalty * values * np.where(self.logs, values, 1.0)
 
-    def hessian(self, likelihood: Likelihood, theta: Floats, step: float = 1e-4) -> Floats:
+    def differenced(self, likelihood: Likelihood, step: float = 1e-4) -> _Curve:
         """Central differences of the exact gradient: their error is of the order of `step` squared."""
-        rows = []
-        for i in range(theta.size):
-            moved = np.zeros_like(theta)
-            moved[i] = step
-            rows.append((self(likelihood, theta + moved)[1] - self(likelihood, theta - moved)[1]) / (2.0 * step))
-        matrix = np.array(rows).reshape(theta.size, theta.size)
-        return (matrix + matrix.T) / 2.0
+
+        def curve(theta: Floats, _: Floats) -> Floats:
+            rows = []
+            for i in range(theta.size):
+                moved = np.zeros_like(theta)
+                moved[i] = step
+                rows.append((self(likelihood, theta + moved)[1] - self(likelihood, theta - moved)[1]) / (2.0 * step))
+            matrix = np.array(rows).reshape(theta.size, theta.size)
+            return (matrix + matrix.T) / 2.0
+
+        return curve
+
+    def exact(self, bend: Bend) -> _Curve:
+        """Return the second derivatives themselves in search coordinates; along a logarithm the slope bends, too."""
+
+        def curve(theta: Floats, slope: Floats) -> Floats:
+            values = self.natural(theta)
+            rates = np.where(self.logs, values, 1.0)
+            held = 2.0 * self.penalty * values * rates
+            with np.errstate(all="ignore"):
+                matrix = bend(values, (held - slope) * self.weight / rates)
+                matrix *= np.outer(rates, rates) / -self.weight
+            matrix[np.diag_indices_from(matrix)] += np.where(self.logs, slope + held, 2.0 * self.penalty)
+            return matrix
+
+        return curve
 
 
 def _newton(
     objective: _Objective,
-    likelihoods: tuple[Likelihood, Likelihood, Likelihood],
+    likelihood: Likelihood,
+    curves: tuple[_Curve, _Curve],
     theta: Floats,
     ends: tuple[Floats, Floats],
 ) -> tuple[Floats, float, Floats, Floats]:
-    """Polish `theta` by the first likelihood; return it with the objective, its gradient and, by the third, its Hessian there.
+    """Polish `theta` by the likelihood; return it with the objective, its gradient and, by the second curve, its Hessian there.
 
-    Directions come from the Hessian of the second, the cheap one, until they no longer serve.
+    Directions come from the first curve, the cheap one, until they no longer serve.
     """
-    likelihood, cheap, bent_by = likelihoods
+    cheap, bent_by = curves
     low, high = ends
     value, slope = objective(likelihood, theta)
     curvature: Floats | None = None
@@ -235,7 +263,7 @@ def _newton(
         if norm <= TOLERANCE * 1e-3:
             break
         if curvature is None or float(np.max(np.abs(theta - made_at))) > 1e-3:
-            curvature, made_at = objective.hessian(made_by, theta), theta
+            curvature, made_at = made_by(theta, slope), theta
         matrix = curvature[np.ix_(free, free)]
         if not np.all(np.isfinite(matrix)):
             break
@@ -260,7 +288,7 @@ def _newton(
         if slow > 2 and made_by is not bent_by:
             made_by, curvature = bent_by, None
     if curvature is None or made_by is not bent_by or float(np.max(np.abs(theta - made_at))) > 1e-4:
-        curvature = objective.hessian(bent_by, theta)
+        curvature = bent_by(theta, slope)
     return theta, value, slope, curvature
 
 
@@ -272,7 +300,8 @@ def _free(theta: Floats, slope: Floats, low: Floats, high: Floats) -> NDArray[np
 
 def _settle(
     objective: _Objective,
-    likelihoods: tuple[Likelihood, Likelihood],
+    likelihood: Likelihood,
+    bent_by: _Curve,
     theta: Floats,
     ends: tuple[Floats, Floats],
     running: NDArray[np.bool_],
@@ -282,10 +311,9 @@ def _settle(
     Far out the likelihood is flat along such a direction and rounded by more than its last digits, which stops a search by
     value: here the derivative alone decides, without its part along those directions.
     """
-    likelihood, bent_by = likelihoods
     low, high = ends
-    bend = objective.hessian(bent_by, theta)
     slope = objective(likelihood, theta)[1]
+    bend = bent_by(theta, slope)
 
     def across(theta: Floats, slope: Floats) -> tuple[Floats, Floats]:
         free = _free(theta, slope, low, high)
@@ -324,6 +352,7 @@ def maximise(
     scales: Mapping[str, Scale] | None = None,
     search: Likelihood | None = None,
     curvature: Likelihood | None = None,
+    bends: tuple[Bend, Bend] | None = None,
     check: Callable[[Floats], float] | None = None,
     penalty: float = 0.0,
     bounds: Mapping[str, tuple[float, float]] | None = None,
@@ -346,6 +375,8 @@ def maximise(
         A cheaper likelihood for the way there; `likelihood` itself makes the last steps.
     curvature : Likelihood, optional
         A cheaper likelihood for the Hessian, which needs less precision than the gradient.
+    bends : (Bend, Bend), optional
+        The second derivatives of `search` (of `likelihood` where there is none) and of `likelihood`.
     check : callable, optional
         The log-likelihood by a finer rule, asked once at the end: a difference beyond 1e-8 of it becomes a note.
     penalty : float
@@ -387,22 +418,30 @@ def maximise(
             ends = np.log(bounds[name]) if logs[i] else np.asarray(bounds[name], dtype=float)
             low[i], high[i] = ends
     rough = search if search is not None else likelihood
-    found = minimize(  # type: ignore[call-overload]  # the stubs do not know the options of L-BFGS-B
-        lambda theta: objective(rough, theta),
-        begun,
-        jac=True,
-        method="L-BFGS-B",
-        bounds=Bounds(low, high),
-        options={"gtol": 1e-6, "ftol": 1e-14, "maxiter": 500, "maxcor": 10},
-    )
     exact = curvature if curvature is not None else likelihood
-    polished = (likelihood, rough if search is not None else exact, exact)
-    theta, _, slope, bend = _newton(objective, polished, np.clip(found.x, low, high), (low, high))
+    bent_by = objective.differenced(exact) if bends is None else objective.exact(bends[1])
+    theta, slope, bend = begun, np.full(begun.size, np.inf), np.zeros((begun.size, begun.size))
+    if bends is not None:
+        quick = objective.exact(bends[0])
+        if search is not None:
+            theta = _newton(objective, search, (quick, quick), theta, (low, high))[0]
+        theta, _, slope, bend = _newton(objective, likelihood, (bent_by, bent_by), theta, (low, high))
+    if not (float(np.max(np.abs(slope))) <= TOLERANCE and float(np.max(np.abs(theta - begun)[logs])) <= _EDGE):
+        found = minimize(  # type: ignore[call-overload]  # the stubs do not know the options of L-BFGS-B
+            lambda theta: objective(rough, theta),
+            begun,
+            jac=True,
+            method="L-BFGS-B",
+            bounds=Bounds(low, high),
+            options={"gtol": 1e-6, "ftol": 1e-14, "maxiter": 500, "maxcor": 10},
+        )
+        curves = (objective.differenced(rough if search is not None else exact), bent_by)
+        theta, _, slope, bend = _newton(objective, likelihood, curves, np.clip(found.x, low, high), (low, high))
     free = _free(theta, slope, low, high)
     left = np.where(free, slope, 0.0)
     running = logs & (np.abs(theta - begun) > _EDGE)
     if running.any() and float(np.max(np.abs(left), initial=0.0)) > TOLERANCE:
-        theta, bend, left = _settle(objective, (likelihood, exact), theta, (low, high), running)
+        theta, bend, left = _settle(objective, likelihood, bent_by, theta, (low, high), running)
     norm = float(np.max(np.abs(left), initial=0.0))
     values = objective.natural(theta)
     notes: list[str] = []
@@ -431,7 +470,7 @@ def maximise(
         )
     if not quiet:
         for at, note in enumerate(notes):
-            warnings.warn(note, BoundaryWarning if edges and not at else ConvergenceWarning, stacklevel=3)
+            warn(note, BoundaryWarning if edges and not at else ConvergenceWarning)
     return Optimum(
         names=names,
         estimates=values,
@@ -455,6 +494,14 @@ def _covariance(information: Floats, free: NDArray[np.bool_], slope: Floats) -> 
             covariance[np.ix_(free, free)] = np.linalg.inv(inner)
     covariance *= np.outer(slope, slope)
     return covariance
+
+
+def warn(note: str, kind: type[Warning]) -> None:
+    """Warn at the line outside this room that asked for the fit."""
+    level, frame = 1, inspect.currentframe()
+    while frame is not None and str(frame.f_globals.get("__name__", "")).startswith("pycrm.clv."):
+        level, frame = level + 1, frame.f_back
+    warnings.warn(note, kind, stacklevel=level)
 
 
 def finished(model: M, optimum: Optimum, weight: float) -> Fit[M]:

@@ -16,7 +16,7 @@ from scipy.special import betaln, digamma, gammaln
 
 from pycrm.clv import _history
 from pycrm.clv._contract import discounted_renewals, log_survival
-from pycrm.clv._search import compress, finished, maximise
+from pycrm.clv._search import compress, finished, maximise, total
 from pycrm.clv._series import discounted_steps, steps
 from pycrm.clv.units import Per, Unit, continuous_rate
 from pycrm.errors import InvalidDataError, NotEstimableError
@@ -188,8 +188,8 @@ class BetaGeoBetaBinomial:
         weight = rows.weight
 
         def likelihood(values: Floats) -> tuple[float, Floats]:
-            total, _, slopes = sums.log_likelihood(*(float(value) for value in values))
-            return float(weight @ total), slopes @ weight
+            value, _, slopes = sums.log_likelihood(*(float(each) for each in values))
+            return total(weight, value), np.array([total(weight, slope) for slope in slopes])
 
         optimum = maximise(
             likelihood,

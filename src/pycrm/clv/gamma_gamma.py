@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -11,7 +10,7 @@ from numpy.typing import ArrayLike
 from scipy.special import betainc, betaincinv, betaln, gammainccinv, gammaln, psi, xlogy
 
 from pycrm.clv._history import Floats, lengths, positive, shares, weights_of
-from pycrm.clv._search import compress, finished, maximise, total
+from pycrm.clv._search import compress, finished, maximise, total, warn
 from pycrm.errors import DataWarning, InvalidDataError, InvalidValueError, NotEstimableError
 from pycrm.fit import Fit
 from pycrm.table import Frame, eager, numbers
@@ -118,7 +117,7 @@ class GammaGamma:
             raise InvalidDataError("mean_value", row, float(m[row]), fix)
         if bad.any():
             message = f"{int(bad.sum())} returning customers without a positive mean value were left out of Gamma-Gamma"
-            warnings.warn(message, DataWarning, stacklevel=2)
+            warn(message, DataWarning)
             kept &= ~bad
         if not kept.any():
             raise InvalidDataError(

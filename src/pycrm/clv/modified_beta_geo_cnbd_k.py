@@ -10,9 +10,9 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit
 
 from pycrm.clv import _regularity as process
+from pycrm.clv._discount import discounting
 from pycrm.clv._history import Floats, checked, lengths, positive
-from pycrm.clv.units import Per, Unit, continuous_rate
-from pycrm.errors import NotEstimableError
+from pycrm.clv.units import Per, Unit
 from pycrm.fit import Fit
 from pycrm.table import Frame
 
@@ -293,11 +293,7 @@ class ModifiedBetaGeoCNBDk:
         19.934
         """
         x, t_x, T = checked(frequency, recency, age)
-        rate = continuous_rate(discount_rate, per, self.unit)
-        until = lengths("horizon", horizon, infinite=True)
-        if rate <= 0.0 and np.isinf(until).any():
-            reason = "they are infinite without a positive discount_rate wherever a <= 1; give one, or a finite horizon"
-            raise NotEstimableError("the discounted purchases to infinity", reason, "discount_rate")
+        rate, until = discounting(discount_rate, per, self.unit, horizon, infinite="wherever a <= 1")
         now, until, x, t_x, T = np.broadcast_arrays(expit(-self._odds_gone(x, t_x, T)), until, x, t_x, T)
         made, forever = np.empty(now.shape), np.isinf(until)
         if forever.any():

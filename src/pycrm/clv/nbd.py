@@ -9,9 +9,10 @@ from attrs import field, frozen
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import betaln, digamma, gammaln
 
+from pycrm.clv._discount import discounting
 from pycrm.clv._history import Floats, checked, lengths, positive, read
 from pycrm.clv._search import compress, finished, maximise, total
-from pycrm.clv.units import Per, Unit, continuous_rate
+from pycrm.clv.units import Per, Unit
 from pycrm.errors import InvalidDataError, NotEstimableError
 from pycrm.fit import Fit
 from pycrm.table import Frame
@@ -219,13 +220,7 @@ class NBD:
         26.13
         """
         x, _, T = checked(frequency, recency, age)
-        rate = continuous_rate(discount_rate, per, self.unit)
-        until = lengths("horizon", horizon, infinite=True)
-        if rate <= 0.0 and np.isinf(until).any():
-            reason = (
-                "nobody leaves, so they are infinite without a positive discount_rate; give one, or a finite horizon"
-            )
-            raise NotEstimableError("the discounted purchases to infinity", reason, "discount_rate")
+        rate, until = discounting(discount_rate, per, self.unit, horizon, infinite="for nobody leaves")
         span = until if rate == 0.0 else -np.expm1(-rate * until) / rate
         return np.asarray((self.r + x) / (self.alpha + T) * span)
 

@@ -14,11 +14,12 @@ from scipy.special import expit
 from pycrm.clv import _pareto as process
 from pycrm.clv._beta_geometric import on_distinct
 from pycrm.clv._correlation import bounds, draw_rates, fit_correlated, mixture
+from pycrm.clv._discount import discounting
 from pycrm.clv._effects import Effects, factor, no_effects
 from pycrm.clv._history import Floats, checked, lengths, positive, read, whole
 from pycrm.clv._search import Optimum, Rows, compress, finished, maximise, sample, total
-from pycrm.clv.units import Per, Unit, continuous_rate
-from pycrm.errors import InvalidValueError, NotEstimableError
+from pycrm.clv.units import Per, Unit
+from pycrm.errors import InvalidValueError
 from pycrm.fit import Fit
 from pycrm.table import Frame
 
@@ -447,26 +448,15 @@ class ParetoNBD:
         >>> round(float(paper.discounted_purchases(2, 30.43, 38.86, discount_rate=weekly, per="continuous")), 5)
         6.50173
         """
-        rate, until = self._discounting(discount_rate, per, horizon)
+        rate, until = discounting(discount_rate, per, self.unit, horizon, infinite="wherever s <= 1")
         return self._existing(lambda *now: process.discounted(rate, until, *now), *checked(frequency, recency, age))
 
     def discounted_purchases_new(
         self, *, discount_rate: float, per: Per = "year", horizon: ArrayLike = np.inf
     ) -> Floats:
         """Return the same of a new customer, his first purchase not counted."""
-        rate, until = self._discounting(discount_rate, per, horizon)
+        rate, until = discounting(discount_rate, per, self.unit, horizon, infinite="wherever s <= 1")
         return self._new(lambda *now: process.discounted(rate, until, *now))
-
-    def _discounting(self, discount_rate: float, per: Per, horizon: ArrayLike) -> tuple[float, Floats]:
-        rate = continuous_rate(discount_rate, per, self.unit)
-        until = lengths("horizon", horizon, infinite=True)
-        if rate <= 0.0 and np.isinf(until).any():
-            raise NotEstimableError(
-                "the discounted purchases to infinity",
-                "they are infinite without a positive discount_rate wherever s <= 1; give one, or a finite horizon",
-                "discount_rate",
-            )
-        return rate, until
 
     def _prior(self) -> tuple[float, Any, float, Any, float]:
         no_effects("ParetoNBD", self.purchase_effects, self.dropout_effects)

@@ -1,0 +1,114 @@
+"""Every fit ends where its likelihood is flat, by derivatives taken from the outside; the Hessian is that of the likelihood."""
+
+import numpy as np
+import pytest
+
+from pycrm.clv import (
+    NBD,
+    BetaDiscreteWeibull,
+    BetaGeoBetaBinomial,
+    BetaGeoCNBDk,
+    BetaGeoNBD,
+    ModifiedBetaGeoCNBDk,
+    ModifiedBetaGeoNBD,
+    ParetoNBD,
+    ShiftedBetaGeo,
+)
+
+HISTORY = ["frequency", "recency", "age"]
+TRUTHS = [
+    NBD(r=0.7, alpha=9.0),
+    BetaGeoNBD(r=0.6, alpha=5.0, a=0.8, b=2.5),
+    ModifiedBetaGeoNBD(r=0.7, alpha=6.0, a=0.8, b=2.5),
+    ParetoNBD(r=0.8, alpha=8.0, s=0.7, beta=12.0),
+    ParetoNBD(r=0.9, alpha=6.0, s=0.8, beta=9.0, correlation=0.15),
+    BetaGeoCNBDk(r=0.8, alpha=2.0, a=0.8, b=2.5, k=3),
+    ModifiedBetaGeoCNBDk(r=0.8, alpha=2.0, a=0.8, b=2.5, k=2),
+    BetaGeoBetaBinomial(alpha=1.2, beta=0.75, gamma=0.66, delta=2.8),
+    ShiftedBetaGeo(alpha=0.67, beta=3.8),
+    BetaDiscreteWeibull(alpha=0.6, beta=2.0, c=1.4),
+]
+
+
+def _made(truth):
+    """Fit to drawn customers, and how its mean log-likelihood is had from the outside."""
+    random = np.random.default_rng(77)
+    if isinstance(truth, ShiftedBetaGeo | BetaDiscreteWeibull):
+        sample = truth.simulate(3000, periods=8, random=random)
+        fit = type(truth).fit(sample)
+        return fit, lambda model: model.log_likelihood(sample) / len(sample)
+    sample = truth.simulate(np.full(3000, 12.0 if isinstance(truth, BetaGeoBetaBinomial) else 52.0), random=random)
+    columns = [sample[name] for name in HISTORY]
+    options = {}
+    if isinstance(truth, BetaGeoCNBDk | ModifiedBetaGeoCNBDk):
+        options, columns = {"k": truth.k}, [*columns, sample["log_gaps"]]
+    if isinstance(truth, ParetoNBD):
+        options = {"correlated": truth.correlation != 0.0}
+    fit = type(truth).fit(sample, **options)
+    return fit, lambda model: model.log_likelihood(*columns).mean()
+
+
+@pytest.fixture(scope="module", params=TRUTHS, ids=lambda truth: type(truth).__name__)
+def made(request):
+    return _made(request.param)
+
+
+def test_no_derivative_of_the_mean_log_likelihood_in_a_log_parameter_is_left(made):
+    fit, mean = made
+    assert fit.converged
+    assert fit.gradient_norm <= 1e-8
+    centre = np.array(list(fit.parameters.values()))
+    step = 2e-3
+    for i, name in enumerate(fit.names):
+        if name == "correlation":
+            continue  # its bounds move with r and s, so a step of it alone may leave them
+        found = []
+        for many in (-2, -1, 1, 2):
+            moved = centre.copy()
+            moved[i] *= np.exp(many * step)
+            found.append(mean(fit.at(moved)))
+        # The five points of the fourth order: what they leave out is about step^4 / 30 of the fifth derivative.
+        slope = (found[0] - 8 * found[1] + 8 * found[2] - found[3]) / (12 * step)
+        assert abs(slope) < 1e-8
+
+
+def test_the_covariance_is_the_inverse_of_the_hessian(made):
+    fit, mean = made
+    centre = np.array(list(fit.parameters.values()))
+    if "correlation" in fit.names:
+        return
+    step, size = 3e-3, centre.size
+    hessian = np.zeros((size, size))
+    for i in range(size):
+        for j in range(size):
+            for one in (1, -1):
+                for other in (1, -1):
+                    moved = centre.copy()
+                    moved[i] *= 1 + one * step
+                    moved[j] *= 1 + other * step
+                    hessian[i, j] += one * other * mean(fit.at(moved))
+    hessian /= -4 * step**2 * np.outer(centre, centre) / fit.weight
+    errors = np.sqrt(np.diag(np.linalg.inv(hessian)))
+    assert errors == pytest.approx(np.sqrt(np.diag(fit.covariance)), rel=5e-3)
+
+
+def test_a_covariate_bends_the_likelihood_as_its_coefficient_says():
+    random = np.random.default_rng(5)
+    sample = BetaGeoNBD(r=0.6, alpha=5.0, a=0.8, b=2.5).simulate(np.full(4000, 52.0), random=random)
+    sample = sample.assign(z=random.normal(size=4000), w=random.integers(0, 2, 4000))
+    for kind in (BetaGeoNBD, ModifiedBetaGeoNBD):
+        for options in ({}, {"equal_effects": True}):
+            fit = kind.fit(sample, purchase_covariates=["z", "w"], dropout_covariates=["w", "z"], **options)
+            assert fit.gradient_norm <= 1e-8
+            centre = np.array(list(fit.parameters.values()))
+
+            def total(values, fit=fit):
+                model = fit.at(values).given(sample)
+                return model.log_likelihood(*(sample[name] for name in HISTORY)).sum()
+
+            step = 1e-3
+            for i in range(centre.size):
+                moved = np.zeros(centre.size)
+                moved[i] = step
+                bend = (total(centre + moved) - 2 * total(centre) + total(centre - moved)) / step**2
+                assert -bend == pytest.approx(np.linalg.inv(fit.covariance)[i, i], rel=1e-3)
