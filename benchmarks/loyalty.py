@@ -14,7 +14,9 @@ from pycrm.bulk import consent_columns, derive_stages
 from pycrm.insight import referral_signs
 from pycrm.model.contact import ContactKind, ContactPoint
 from pycrm.model.customer import Customer, Identifier, PersonName
-from pycrm.model.points import Earn, PointsAccount, Redeem, post
+from pycrm.model.points import post
+from pycrm.model.points_account import PointsAccount
+from pycrm.model.points_command import Earn, Redeem
 from pycrm.serialize import from_plain, to_plain
 from pycrm.storage import MemoryStore
 from pycrm.storage.ledger import post_points

@@ -50,18 +50,9 @@ from pycrm.model.next_step import NextStep, StepOption
 from pycrm.model.offer import Offer, OfferDecision, OfferKind
 from pycrm.model.offer_log import OfferAnswer, OfferOutcome, OfferOverride
 from pycrm.model.order import Order, OrderLine, OrderStatus, Product, Refund, UnallocatedRefund
-from pycrm.model.points import (
-    Bucket,
-    CapSpan,
-    EarnCap,
-    EntryKind,
-    Hold,
-    Leg,
-    Lot,
-    PointsAccount,
-    PointsEntry,
-    RuleTotal,
-)
+from pycrm.model.points_account import Hold, Lot, PointsAccount, RuleTotal
+from pycrm.model.points_command import CapSpan, EarnCap
+from pycrm.model.points_entry import Bucket, EntryKind, Leg, PointsEntry
 from pycrm.model.predicate import AllOf, AnyOf, Not, Op, Where
 from pycrm.model.referral import Household, Referral, ReferralProgram, ReferralStatus, RejectReason
 from pycrm.model.reward import Redemption, RedemptionStatus, Reward, RewardKind

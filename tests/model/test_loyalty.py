@@ -18,7 +18,9 @@ from pycrm.model.earning import EarningMode, EarningRule, ProgramBudget
 from pycrm.model.entity import new_id
 from pycrm.model.money import Money
 from pycrm.model.order import Order, OrderLine, OrderStatus, Refund
-from pycrm.model.points import EarnCap, PointsAccount, post
+from pycrm.model.points import post
+from pycrm.model.points_account import PointsAccount
+from pycrm.model.points_command import EarnCap
 from pycrm.model.referral import (
     Household,
     Referral,

@@ -11,29 +11,23 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from pycrm.errors import InvalidValueError
-from pycrm.model.points import (
+from pycrm.model.points import post, transfer
+from pycrm.model.points_account import PointsAccount, apply, replay
+from pycrm.model.points_command import (
     Adjust,
-    Bucket,
     CancelHold,
     CapSpan,
     Capture,
     Earn,
     EarnCap,
-    EntryKind,
     Expire,
     HoldPoints,
-    Leg,
-    PointsAccount,
-    PointsEntry,
     Redeem,
     Release,
     Reverse,
-    apply,
-    post,
-    replay,
-    statement,
-    transfer,
 )
+from pycrm.model.points_entry import Bucket, EntryKind, Leg, PointsEntry
+from pycrm.model.points_statement import statement
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -361,6 +355,25 @@ def test_the_lot_that_expires_first_is_spent_first_and_comes_back_with_its_expir
     assert book.account.spent == 0
 
 
+def test_of_lots_that_expire_together_the_older_is_spent_first():
+    book = Book()
+    for number in range(20):
+        book.post(Earn(10), f"{number}")
+    older = [lot.id for lot in book.account.lots]
+    taken = book.post(Redeem(35), "r").result
+    assert [leg.lot_id for leg in taken.legs if leg.bucket is Bucket.OPEN] == older[:4]
+    assert [leg.lot_id for entry in book.entries[:20] for leg in entry.legs if leg.lot_id] == older
+    book.post(Reverse("r"), "back")
+    assert [lot.id for lot in book.account.lots] == older
+
+
+@pytest.mark.parametrize("key", ["a:due", "a:expired", "a:after"])
+def test_the_keys_of_the_ledger_itself_are_not_for_requests(key):
+    book = Book()
+    with pytest.raises(InvalidValueError, match="the ledger's own"):
+        book.post(Earn(1), key)
+
+
 def test_what_comes_back_after_its_time_expires_at_once():
     book = Book()
     book.post(Earn(50, NOON + DAY), "a")
@@ -455,6 +468,9 @@ def test_a_transfer_keeps_the_expiry_and_is_done_once():
     assert into.replayed
     with pytest.raises(InvalidValueError, match="another request"):
         transfer(ana.account, bea.account, 5, key="t", at=NOON, history=ana.history)
+    bea.post(Earn(1), "used")
+    with pytest.raises(InvalidValueError, match="another request"):
+        transfer(ana.account, bea.account, 5, key="used", at=NOON, history=ana.history, history_of_taker=bea.history)
     for taker in (ana.account, PointsAccount.opened(BEA, "coffee")):
         with pytest.raises(InvalidValueError, match="taker"):
             transfer(ana.account, taker, 5, key="u", at=NOON)

@@ -10,7 +10,8 @@ from pycrm.model.entity import Entity
 from pycrm.model.interaction import Interaction
 from pycrm.model.money import Money
 from pycrm.model.order import Order, Product, Refund
-from pycrm.model.points import Adjust, Earn, PointsEntry, Reverse
+from pycrm.model.points_command import Adjust, Earn, Reverse
+from pycrm.model.points_entry import PointsEntry
 from pycrm.model.predicate import where
 from pycrm.storage import MemoryStore, Query, export, facts, restore
 from pycrm.storage.ledger import post_points

@@ -14,7 +14,7 @@ from pycrm.model.interaction import Interaction, InteractionKind
 from pycrm.model.money import Money
 from pycrm.model.offer import Offer, OfferDecision, OfferKind
 from pycrm.model.order import Order, OrderLine, Refund
-from pycrm.model.points import Adjust, Earn
+from pycrm.model.points_command import Adjust, Earn
 from pycrm.model.referral import ReferralProgram, ReferralStatus
 from pycrm.model.reward import Reward, RewardKind
 from pycrm.model.source import SourceRecord

@@ -13,7 +13,7 @@ from pycrm.model.earning import EarningMode, EarningRule, ProgramBudget
 from pycrm.model.entity import new_id
 from pycrm.model.money import Money
 from pycrm.model.order import Order, OrderLine, OrderStatus, Refund
-from pycrm.model.points import PointsAccount
+from pycrm.model.points_account import PointsAccount
 from pycrm.model.referral import ReferralProgram, ReferralStatus, RejectReason
 from pycrm.model.reward import RedemptionStatus, Reward, RewardKind
 from pycrm.model.time import Period

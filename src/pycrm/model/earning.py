@@ -14,7 +14,7 @@ from pycrm.model.checks import at_least, is_a, is_code, optional, tuple_of
 from pycrm.model.entity import Entity
 from pycrm.model.money import Money
 from pycrm.model.order import Order, OrderStatus
-from pycrm.model.points import Earn, EarnCap
+from pycrm.model.points_command import Earn, EarnCap
 from pycrm.model.time import Period, in_utc, instant, is_instant
 
 __all__ = ["EarningMode", "EarningRule", "ProgramBudget"]

@@ -6,6 +6,7 @@ import json
 import weakref
 from collections.abc import Mapping
 from enum import Enum
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 import attrs
@@ -116,13 +117,15 @@ class DocumentCodec:
         return made
 
 
-def changed_fields(map: EntityMap, before: Any, after: Any) -> dict[str, tuple[Any, Any]]:
-    """Return the plain old and new value of every field that differs."""
+def changed_fields(
+    map: EntityMap, before: Any, after: Any, plain: Mapping[str, Any] = MappingProxyType({})
+) -> dict[str, tuple[Any, Any]]:
+    """Return the plain old and new value of every field that differs; `plain` is what is known of the new ones."""
     changed = {}
     for name in map.compared:
         old, new = getattr(before, name), getattr(after, name)
         if old is not new and old != new:
-            changed[name] = (to_plain(old), to_plain(new))
+            changed[name] = (to_plain(old), plain[name] if name in plain else to_plain(new))
     return changed
 
 

@@ -6,20 +6,10 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from uuid import UUID, uuid5
 
-from pycrm.model.points import (
-    CancelHold,
-    Capture,
-    Command,
-    HoldPoints,
-    PointsAccount,
-    PointsEntry,
-    Posted,
-    Redeem,
-    Release,
-    Reverse,
-    post,
-    transfer,
-)
+from pycrm.model.points import Posted, post, transfer
+from pycrm.model.points_account import PointsAccount
+from pycrm.model.points_command import CancelHold, Capture, Command, HoldPoints, Redeem, Release, Reverse
+from pycrm.model.points_entry import PointsEntry
 from pycrm.storage.identity import aliases_of
 from pycrm.storage.protocols import UnitOfWork
 

@@ -335,6 +335,7 @@ class EntityMap:
     append_only: bool = False
     by_path: Mapping[str, Column] = field(init=False, repr=False)
     compared: tuple[str, ...] = field(init=False, repr=False)
+    _checks: tuple[tuple[Column, Callable[[Column, Any], Any]], ...] = field(init=False, repr=False)
     id_column: Column = field(init=False, repr=False, default=Column("id", "id", Kind.UUID, nullable=False))
 
     def __attrs_post_init__(self) -> None:
@@ -343,6 +344,7 @@ class EntityMap:
         object.__setattr__(self, "by_path", {column.path: column for column in held})
         names = tuple(each.name for each in attrs.fields(self.model) if each.init and each.name != "version")
         object.__setattr__(self, "compared", names)
+        object.__setattr__(self, "_checks", tuple((column, _CHECKS[column.kind]) for column in self.columns))
 
     @classmethod
     def of(
@@ -489,6 +491,17 @@ class EntityMap:
             return column.check(found)
         return None
 
+    def check(self, entity: Any) -> None:
+        """Raise InvalidValueError where a column of `entity` holds what no store could keep."""
+        for column, checked in self._checks:
+            value = getattr(entity, column.path)
+            if value is None:
+                column.check(value)
+            else:
+                checked(column, value.value if isinstance(value, Enum) else value)
+        for column in self.searched:
+            self.value(entity, column)
+
     def search_values(self, entity: Any, path: str) -> frozenset[str]:
         """Return the text values at a path through collections, in their indexed form."""
         held = getattr(entity, path.partition(".")[0], None)
@@ -499,8 +512,13 @@ class EntityMap:
 
     def unique_key(self, entity: Any, rule: Unique) -> tuple[Any, ...] | None:
         """Return the values that a rule compares, or None where one is missing."""
-        key = tuple(self.value(entity, self.by_path[path]) for path in rule.paths)
-        return None if None in key else key
+        key = []
+        for path in rule.paths:
+            value = self.value(entity, self.by_path[path]) if "." in path else getattr(entity, path)
+            if value is None:
+                return None
+            key.append(value.value if isinstance(value, Enum) else value)
+        return tuple(key)
 
     def each_key(self, entity: Any) -> Iterator[tuple[UniqueEach, str]]:
         """Yield every key of the rules of many keys."""

@@ -23,7 +23,8 @@ from pycrm.model.next_step import NextStep
 from pycrm.model.offer import Offer, OfferDecision
 from pycrm.model.offer_log import OfferOutcome, OfferOverride
 from pycrm.model.order import Order, Product, UnallocatedRefund
-from pycrm.model.points import PointsAccount, PointsEntry
+from pycrm.model.points_account import PointsAccount
+from pycrm.model.points_entry import PointsEntry
 from pycrm.model.referral import Referral, ReferralProgram
 from pycrm.model.reward import Redemption, Reward
 from pycrm.model.segment import Segment, SegmentMembership

@@ -41,6 +41,7 @@ from pycrm.storage.protocols import Change, Claim, Isolation, OnConflict, RowOut
 from pycrm.storage.query import E, Page, Query
 from pycrm.storage.rows import checked_size, entities_of
 from pycrm.storage.unit import Retries, Unit, checked_tenant, event_of, run, utc_now
+from pycrm.storage.versions import at_version
 
 __all__ = ["MemoryRepository", "MemoryStore", "MemoryUnit"]
 
@@ -243,12 +244,14 @@ class MemoryRepository(Generic[E]):
         """Return the live entities in the order of `ids`; raise NotFound for the first that is missing."""
         return [self.get(id) for id in ids]
 
-    def _check(self, entity: Any) -> None:
+    def _check(self, entity: Any) -> dict[str, Any]:
+        """Refuse what a store in a database could not keep; return the document it would keep."""
         if type(entity) is not self._model:
             raise InvalidValueError("entity", entity, f"give a {self._map.name}")
-        for column in (*self._map.columns, *self._map.searched):
-            self._map.value(entity, column)
-        self._codec.dump(entity)
+        self._map.check(entity)
+        plain = self._codec.plain(entity)
+        self._codec.text(plain)
+        return plain
 
     def _exists(self, model: type[Any], id: UUID) -> bool:
         staged = self._unit._staged.get(model, {}).get(id)
@@ -298,7 +301,7 @@ class MemoryRepository(Generic[E]):
         if self._exists(self._model, entity.id):
             raise self._unit._failed(Duplicate(self._map.name, "id", ("id",)))
         self._check_rules(entity)
-        made = attrs.evolve(entity, version=1)  # type: ignore[misc]  # every entity is an attrs value
+        made = at_version(entity, 1)
         self._stage(_Staged(made, live=True, base=None), None)
         self._unit._note(self._map, made, "add", {})
         return made
@@ -325,12 +328,12 @@ class MemoryRepository(Generic[E]):
     def save(self, entity: E, /) -> E:
         """Store a changed entity and return it with its version + 1; raise NotFound, Conflict, Duplicate or Broken."""
         self._unit._check_writable()
-        self._check(entity)
+        plain = self._check(entity)
         before, base = self._writable(entity.id, entity.version)
         self._check_rules(entity)
-        made = attrs.evolve(entity, version=entity.version + 1)  # type: ignore[misc]  # every entity is an attrs value
+        made = at_version(entity, entity.version + 1)
         self._stage(_Staged(made, live=True, base=base), before)
-        self._unit._note(self._map, made, "save", changed_fields(self._map, before, made))
+        self._unit._note(self._map, made, "save", changed_fields(self._map, before, made, plain))
         return made
 
     def remove(self, id: UUID, /, *, version: int | None = None) -> None:

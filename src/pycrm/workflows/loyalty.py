@@ -15,15 +15,10 @@ from attrs import frozen
 from pycrm.errors import NotFound
 from pycrm.model.earning import EarningRule
 from pycrm.model.order import Order
-from pycrm.model.points import (
-    Bucket,
-    PointsAccount,
-    PointsEntry,
-    Redeem,
-    Reverse,
-    StatementLine,
-    statement,
-)
+from pycrm.model.points_account import PointsAccount
+from pycrm.model.points_command import Redeem, Reverse
+from pycrm.model.points_entry import Bucket, PointsEntry
+from pycrm.model.points_statement import StatementLine, statement
 from pycrm.model.predicate import where
 from pycrm.model.reward import Redemption, RedemptionStatus, Reward
 from pycrm.storage.ledger import accounts_of, post_points

@@ -16,7 +16,7 @@ from pycrm.errors import InvalidValueError
 from pycrm.model.customer import Customer
 from pycrm.model.earning import ProgramBudget
 from pycrm.model.order import Order, OrderStatus
-from pycrm.model.points import Earn
+from pycrm.model.points_command import Earn
 from pycrm.model.predicate import where
 from pycrm.model.referral import (
     Referral,
