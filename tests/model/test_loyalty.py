@@ -64,6 +64,10 @@ def test_a_tier_is_reached_at_once_and_lost_at_the_turn_of_a_window_only():
     assert tiers((10, 100), (11, -100), until=300)[-1] == (10, "gold", "reached")
 
 
+def test_what_is_reached_again_at_the_very_turn_was_never_lost():
+    assert tiers((0, 50), (730, 50), until=1000) == [(0, "silver", "reached")]
+
+
 def test_a_grace_keeps_it_a_little_longer():
     graceful = attrs.evolve(TEA, grace=30 * DAY)
     assert tiers((10, 100), until=2000, program=graceful)[-1] == (760, "leaf", "not_reached")

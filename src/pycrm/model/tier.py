@@ -184,6 +184,12 @@ class TierProgram:
             for step, following in zip(steps, [*steps[1:], None], strict=True)
             if following is None or following[0] > step[0]
         ]
+        # Lost and reached again at one instant is never lost.
+        merged = [
+            step
+            for before, step in zip([None, *merged], merged, strict=False)
+            if before is None or before[1] != step[1]
+        ]
         ends = [*(step[0] for step in merged[1:]), None]
         return tuple(
             TierPeriod(Period(at, until), self.tiers[place].code, reason)
