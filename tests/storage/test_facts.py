@@ -66,9 +66,10 @@ def test_each_kind_of_column_has_one_type_and_comes_back():
         "status": [OrderStatus.PAID, None],
     }
     frame = to_frame(columns)
+    text = str(pd.Series(["a"]).dtype)  # of pandas 3 a type of its own
     assert [str(t) for t in frame.dtypes] == [
-        "str", "int64", "Int64", "bool", "boolean", "float64", "datetime64[us, UTC]", "datetime64[us]", "object", "object",
-        "str",
+        text, "int64", "Int64", "bool", "boolean", "float64", "datetime64[us, UTC]", "datetime64[us]", "object", "object",
+        text,
     ]  # fmt: skip
     back = columns_of(frame)
     del back["day"], columns["day"]
@@ -87,7 +88,8 @@ def test_a_frame_goes_into_a_store():
             )
             == 2
         )
-        assert [c.first_touch_at is None for c in unit.customers.page(Query(Customer)).items] == [False, True]
+        known = {c.name.given: c.first_touch_at is not None for c in unit.customers.page(Query(Customer)).items}
+        assert known == {"Pen": True, "Ink": False}
 
 
 def test_frames_with_columns_of_one_name_or_of_two_lengths_are_refused():

@@ -51,8 +51,13 @@ class _Ids:
         return new_id(clock=lambda: nanoseconds, random=lambda size: self._noise[10 * row : 10 * row + size])
 
 
+def _naive(column: pd.Series) -> list[datetime]:
+    found: list[datetime] = column.to_numpy("datetime64[us]").tolist()
+    return found
+
+
 def _moments(column: pd.Series) -> list[datetime]:
-    return [moment.replace(tzinfo=UTC) for moment in column.dt.to_pydatetime()]
+    return [moment.replace(tzinfo=UTC) for moment in _naive(column)]
 
 
 def _cents(amount: int, currency: str) -> Money:
@@ -80,13 +85,13 @@ def source_records(business: SimulatedBusiness) -> Iterator[SourceRecord]:
     contacts = business.contacts
     ids = _Ids(business.seed, "contacts", len(contacts))
     moments = _moments(contacts["received_at"])
-    births = contacts["birth_date"].astype("datetime64[us]").dt.to_pydatetime()
+    births = _naive(contacts["birth_date"])
     columns = {name: contacts[column].tolist() for name, column in _FIELDS.items()}
     for row, (source, key, at, birth) in enumerate(
         zip(contacts["source"], contacts["key"], moments, births, strict=True)
     ):
         fields: dict[str, object] = {name: column[row] for name, column in columns.items() if column[row]}
-        if not pd.isna(birth):
+        if birth is not None:
             fields["birth_date"] = birth.date()
         yield SourceRecord(id=ids.at(row, at), source=source, key=key, received_at=at, fields=fields)
 
@@ -97,7 +102,7 @@ def customers(business: SimulatedBusiness) -> Iterator[Customer]:
     ids = _Ids(business.seed, "people", len(people))
     own = business.contacts.groupby("person", sort=True).indices
     source, key = business.contacts["source"].tolist(), business.contacts["key"].tolist()
-    births: list[date] = [moment.date() for moment in people["birth_date"].astype("datetime64[us]").dt.to_pydatetime()]
+    births: list[date] = [moment.date() for moment in _naive(people["birth_date"])]
     columns = [people[name].tolist() for name in ("given", "family", "email", "phone", "country")]
     rows = zip(_moments(people["joined"]), births, *columns, strict=True)
     for row, (joined, birth, given, family, email, phone, country) in enumerate(rows):
