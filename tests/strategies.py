@@ -59,6 +59,7 @@ from pycrm.model.reward import Redemption, RedemptionStatus, Reward, RewardKind
 from pycrm.model.segment import Segment, SegmentMembership
 from pycrm.model.source import IdentityLink, SourceRecord
 from pycrm.model.time import Period
+from pycrm.model.touchpoint import Touchpoint
 
 
 def text(max_size=12):
@@ -889,6 +890,22 @@ customer_facts = st.builds(
         evidence=maybe(evidence_refs),
     ),
 )
+touchpoints = st.builds(
+    Touchpoint,
+    **_entity(
+        customer_id=ids,
+        anonymous_id=maybe(text()),
+        at=instants,
+        channel=channels,
+        source=codes,
+        medium=maybe(text()),
+        campaign=maybe(codes),
+        content=maybe(text()),
+        term=maybe(text()),
+        referrer=maybe(text()),
+        cost=maybe(money()),
+    ),
+)
 
 
 @st.composite
@@ -943,6 +960,7 @@ ENTITIES = {
     Conversion: conversions,
     CustomerFact: customer_facts,
     KnowledgePlan: knowledge_plans(),
+    Touchpoint: touchpoints,
     Lead: leads,
     LeadChange: lead_changes,
     Segment: segments,

@@ -29,6 +29,7 @@ from pycrm.model.referral import Referral, ReferralProgram
 from pycrm.model.reward import Redemption, Reward
 from pycrm.model.segment import Segment, SegmentMembership
 from pycrm.model.source import IdentityLink, SourceRecord
+from pycrm.model.touchpoint import Touchpoint
 from pycrm.storage.mapping import EntityMap, UniqueEach
 
 __all__ = ["default_maps"]
@@ -192,6 +193,13 @@ def default_maps() -> tuple[EntityMap, ...]:
             indexes=["segment", "customer_id"],
         ),
         EntityMap.of(CustomerFact, references=of_customer, indexes=[("customer_id", "recorded_at")], append_only=True),
+        EntityMap.of(
+            Touchpoint,
+            unique=[("key",)],
+            references=of_customer,
+            indexes=[("customer_id", "at"), ("anonymous_id",)],
+            append_only=True,
+        ),
         EntityMap.of(KnowledgePlan, unique=[("code", "revision")]),
         EntityMap.of(Lead, references=of_customer, indexes=[("customer_id", "created_at"), ("created_at",)]),
         EntityMap.of(LeadChange, references={"lead_id": Lead}, indexes=[("lead_id", "occurred_at")], append_only=True),
