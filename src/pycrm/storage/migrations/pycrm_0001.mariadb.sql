@@ -829,6 +829,32 @@ CREATE TABLE suppression (
 )CHARSET=utf8mb4 ENGINE=InnoDB COLLATE utf8mb4_nopad_bin;
 CREATE INDEX ix_suppression_address ON suppression (tenant, address, id);
 CREATE INDEX ix_suppression_customer_id ON suppression (tenant, customer_id, id);
+CREATE TABLE touchpoint (
+    tenant VARCHAR(64) NOT NULL, 
+    id BINARY(16) NOT NULL, 
+    version BIGINT NOT NULL, 
+    live SMALLINT, 
+    added_at DATETIME(6) NOT NULL, 
+    added_by LONGTEXT, 
+    added_because LONGTEXT, 
+    customer_id BINARY(16), 
+    anonymous_id VARCHAR(255), 
+    at DATETIME(6) NOT NULL, 
+    channel LONGTEXT NOT NULL, 
+    source LONGTEXT NOT NULL, 
+    medium LONGTEXT, 
+    campaign LONGTEXT, 
+    content LONGTEXT, 
+    term LONGTEXT, 
+    referrer LONGTEXT, 
+    `key` VARCHAR(255) NOT NULL, 
+    document LONGTEXT, 
+    PRIMARY KEY (tenant, id), 
+    CONSTRAINT uq_touchpoint_key UNIQUE (tenant, `key`, live), 
+    CONSTRAINT fk_touchpoint_customer_id FOREIGN KEY(tenant, customer_id) REFERENCES customer (tenant, id)
+)CHARSET=utf8mb4 ENGINE=InnoDB COLLATE utf8mb4_nopad_bin;
+CREATE INDEX ix_touchpoint_anonymous_id ON touchpoint (tenant, anonymous_id, id);
+CREATE INDEX ix_touchpoint_customer_id_at ON touchpoint (tenant, customer_id, at, id);
 CREATE TABLE unallocated_refund (
     tenant VARCHAR(64) NOT NULL, 
     id BINARY(16) NOT NULL, 

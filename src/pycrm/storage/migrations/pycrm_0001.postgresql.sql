@@ -829,6 +829,32 @@ CREATE TABLE suppression (
 );
 CREATE INDEX ix_suppression_address ON suppression (tenant, address, id) WHERE address IS NOT NULL;
 CREATE INDEX ix_suppression_customer_id ON suppression (tenant, customer_id, id) WHERE customer_id IS NOT NULL;
+CREATE TABLE touchpoint (
+    tenant TEXT COLLATE "C" NOT NULL, 
+    id UUID NOT NULL, 
+    version BIGINT NOT NULL, 
+    live SMALLINT, 
+    added_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    added_by TEXT COLLATE "C", 
+    added_because TEXT COLLATE "C", 
+    customer_id UUID, 
+    anonymous_id TEXT COLLATE "C", 
+    at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    channel TEXT COLLATE "C" NOT NULL, 
+    source TEXT COLLATE "C" NOT NULL, 
+    medium TEXT COLLATE "C", 
+    campaign TEXT COLLATE "C", 
+    content TEXT COLLATE "C", 
+    term TEXT COLLATE "C", 
+    referrer TEXT COLLATE "C", 
+    key TEXT COLLATE "C" NOT NULL, 
+    document JSONB, 
+    PRIMARY KEY (tenant, id), 
+    CONSTRAINT uq_touchpoint_key UNIQUE (tenant, key, live), 
+    CONSTRAINT fk_touchpoint_customer_id FOREIGN KEY(tenant, customer_id) REFERENCES customer (tenant, id)
+);
+CREATE INDEX ix_touchpoint_anonymous_id ON touchpoint (tenant, anonymous_id, id) WHERE anonymous_id IS NOT NULL;
+CREATE INDEX ix_touchpoint_customer_id_at ON touchpoint (tenant, customer_id, at, id) WHERE customer_id IS NOT NULL;
 CREATE TABLE unallocated_refund (
     tenant TEXT COLLATE "C" NOT NULL, 
     id UUID NOT NULL, 

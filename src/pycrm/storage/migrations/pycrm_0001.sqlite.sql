@@ -876,6 +876,33 @@ CREATE TABLE suppression (
  STRICT;
 CREATE INDEX ix_suppression_address ON suppression (tenant, address, id) WHERE address IS NOT NULL;
 CREATE INDEX ix_suppression_customer_id ON suppression (tenant, customer_id, id) WHERE customer_id IS NOT NULL;
+CREATE TABLE touchpoint (
+    tenant TEXT NOT NULL, 
+    id BLOB NOT NULL, 
+    version INTEGER NOT NULL, 
+    live INTEGER, 
+    added_at TEXT NOT NULL, 
+    added_by TEXT, 
+    added_because TEXT, 
+    customer_id BLOB, 
+    anonymous_id TEXT, 
+    at TEXT NOT NULL, 
+    channel TEXT NOT NULL, 
+    source TEXT NOT NULL, 
+    medium TEXT, 
+    campaign TEXT, 
+    content TEXT, 
+    term TEXT, 
+    referrer TEXT, 
+    "key" TEXT NOT NULL, 
+    document TEXT, 
+    PRIMARY KEY (tenant, id), 
+    CONSTRAINT uq_touchpoint_key UNIQUE (tenant, "key", live), 
+    CONSTRAINT fk_touchpoint_customer_id FOREIGN KEY(tenant, customer_id) REFERENCES customer (tenant, id)
+)
+ STRICT;
+CREATE INDEX ix_touchpoint_anonymous_id ON touchpoint (tenant, anonymous_id, id) WHERE anonymous_id IS NOT NULL;
+CREATE INDEX ix_touchpoint_customer_id_at ON touchpoint (tenant, customer_id, at, id) WHERE customer_id IS NOT NULL;
 CREATE TABLE unallocated_refund (
     tenant TEXT NOT NULL, 
     id BLOB NOT NULL, 
