@@ -17,6 +17,7 @@ from pycrm.model.interaction import Direction, Interaction
 from pycrm.model.knowledge import CustomerFact, FactKind, FactOrigin, Topic
 from pycrm.model.knowledge_plan import Approach, KnowledgePlan, Route, WantedTopic
 from pycrm.model.touchpoint import Touchpoint
+from pycrm.storage.identity import Aliases
 from pycrm.workflows import interact
 
 K = ContactEventKind
@@ -139,7 +140,7 @@ def test_a_delivery_is_no_second_contact():
     recorded(store, event(intent, K.DELIVERED))
     with store.begin(read_only=True) as unit:
         dialogue = interact.reading.Dialogue.read(
-            unit, at=LATER, run="x", as_of=TODAY, again_after=DAYS, since=NOW - DAYS
+            unit, Aliases(), at=LATER, run="x", as_of=TODAY, again_after=DAYS, since=NOW - DAYS
         )
     assert dialogue.unanswered(intent.customer_id, LATER)[0] == 1
 

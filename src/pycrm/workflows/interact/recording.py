@@ -28,6 +28,7 @@ from pycrm.model.predicate import where
 from pycrm.model.time import instant
 from pycrm.model.touchpoint import Touchpoint
 from pycrm.storage.columns import read_columns
+from pycrm.storage.identity import Aliases, aliases
 from pycrm.storage.protocols import Store, UnitOfWork
 from pycrm.storage.query import Query
 from pycrm.workflows.interact.reading import INTENT_KEY
@@ -147,6 +148,7 @@ class _Recorder:
 
     at: datetime
     click_confidence: float
+    now: Aliases
     seen: set[str]
     intents: dict[UUID, ContactIntent]
     customers: set[UUID]
@@ -169,18 +171,20 @@ class _Recorder:
         customers: set[UUID] = set()
         for batch in _in_batches(named):
             customers.update(read_columns(unit, Query(Customer, where("id").is_in(batch)), ["id"])["id"])
+        now = aliases(unit)
         shown = [
             event.customer_id if event.intent_id is None else intents[event.intent_id].customer_id
             for event in events
             if event.kind in {_K.CLICKED, _K.POSTED} and (event.intent_id is None or event.intent_id in intents)
         ]
         supposed: dict[tuple[UUID, Topic], CustomerFact] = {}
-        for fact in _found(unit, CustomerFact, "customer_id", shown):
+        theirs = [id for who in dict.fromkeys(shown) if who is not None for id in now.ids_of(who)]
+        for fact in _found(unit, CustomerFact, "customer_id", theirs):
             if fact.origin is FactOrigin.INFERRED and fact.recorded_at <= at:
-                place = (fact.customer_id, fact.topic)
+                place = (now.of(fact.customer_id), fact.topic)
                 if place not in supposed or _age(fact) > _age(supposed[place]):
                     supposed[place] = fact
-        return cls(at, click_confidence, seen, intents, customers, supposed)
+        return cls(at, click_confidence, now, seen, intents, customers, supposed)
 
     def go(self, unit: UnitOfWork, events: Sequence[ContactEvent]) -> RecordReport:
         """Take the events in the order they happened, and write what they lead to."""
@@ -290,7 +294,7 @@ class _Recorder:
             return
         asked = () if intent is None or event.kind is _K.POSTED else intent.asks
         for topic in dict.fromkeys(event.about or asked):
-            held = self.supposed.get((who, topic))
+            held = self.supposed.get((self.now.of(who), topic))
             liked = event.sentiment is None or event.sentiment >= 0
             if held is None:
                 fact = CustomerFact(
@@ -303,8 +307,8 @@ class _Recorder:
                     evidence=evidence,
                 )
             else:
-                fact = learnt_interest(held, event.at, liked=liked, evidence=evidence)
-            self.supposed[who, topic] = fact
+                fact = learnt_interest(attrs.evolve(held, customer_id=who), event.at, liked=liked, evidence=evidence)
+            self.supposed[self.now.of(who), topic] = fact
             self._write(fact)
 
     def _respect(self, event: ContactEvent, who: UUID, channel: str, intent: ContactIntent | None) -> None:
@@ -340,12 +344,13 @@ class _Recorder:
     def _take_back(self, unit: UnitOfWork) -> None:
         """Cancel what has not gone out yet of those who said goodbye."""
         goodbyes = self.written.get(ConsentEntry, [])
-        for intent in _found(unit, ContactIntent, "customer_id", [entry.customer_id for entry in goodbyes]):
+        theirs = [id for entry in goodbyes for id in self.now.ids_of(entry.customer_id)]
+        for intent in _found(unit, ContactIntent, "customer_id", theirs):
             if intent.cancelled is not None or intent.id in self.changed:
                 continue
             for entry in goodbyes:
                 if (
-                    entry.customer_id == intent.customer_id
+                    self.now.of(entry.customer_id) == self.now.of(intent.customer_id)
                     and entry.purpose in purposes_above(intent.purpose)
                     and entry.channel == intent.channel
                     and entry.captured_at < intent.send_at

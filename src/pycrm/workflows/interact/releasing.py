@@ -20,6 +20,7 @@ from pycrm.model.knowledge_plan import KnowledgePlan
 from pycrm.model.predicate import where
 from pycrm.model.time import instant
 from pycrm.storage.columns import read_columns
+from pycrm.storage.identity import aliases
 from pycrm.storage.lookups import consents_by_customer
 from pycrm.storage.protocols import Store
 from pycrm.storage.query import Query, asc
@@ -85,17 +86,19 @@ def due(
         ]
         if not waiting:
             return Due(intents=(), cancelled=())
-        consents = consents_by_customer(unit, at)
-        rules = Policies.read(unit, policies)
+        now = aliases(unit)
+        consents = consents_by_customer(unit, at, now)
+        rules = Policies.read(unit, policies, now)
         dialogue = Dialogue.read(
-            unit, at=at, run="", as_of=at.date(), again_after=timedelta(0), since=at - timedelta(days=32)
+            unit, now, at=at, run="", as_of=at.date(), again_after=timedelta(0), since=at - timedelta(days=32)
         )
         customers = {
-            one.id: one for one in unit.of(Customer).get_many(list(dict.fromkeys(one.customer_id for one in waiting)))
+            one.id: one
+            for one in unit.of(Customer).get_many(list(dict.fromkeys(now.of(one.customer_id) for one in waiting)))
         }
         going, stopped = [], []
         for intent in waiting:
-            customer = customers[intent.customer_id]
+            customer = customers[now.of(intent.customer_id)]
             addresses = {point.normalised for point in customer.contact_points}
             made = list(dialogue.made(customer.id))
             # The intent itself is among the contacts; it does not count against itself.
