@@ -77,6 +77,7 @@ class WantedTopic:
 
     Examples
     --------
+    >>> from pycrm.model.knowledge import FactKind
     >>> WantedTopic(topic=Topic(FactKind.NEED, "speed"), worth=5.0).closeness.value
     'open'
     """
@@ -189,6 +190,7 @@ class KnowledgePlan(Entity):
 
     Examples
     --------
+    >>> from pycrm.model.knowledge import FactKind
     >>> speed = Topic(FactKind.NEED, "speed")
     >>> plan = KnowledgePlan(
     ...     code="needs",
