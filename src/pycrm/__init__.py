@@ -62,6 +62,11 @@ if TYPE_CHECKING:
         Validity,
         channel_code,
     )
+    from pycrm.model.contact_event import (
+        Answer,
+        ContactEvent,
+        ContactEventKind,
+    )
     from pycrm.model.contact_policy import (
         CapPeriod,
         ContactMade,
@@ -139,6 +144,10 @@ if TYPE_CHECKING:
         InteractionKind,
         Mode,
         Participant,
+    )
+    from pycrm.model.interest import (
+        interest_match,
+        learnt_interest,
     )
     from pycrm.model.journey import (
         HUBSPOT_LABELS,
@@ -309,6 +318,10 @@ if TYPE_CHECKING:
         Period,
         local_date,
     )
+    from pycrm.model.touchpoint import (
+        Touchpoint,
+        first_touch,
+    )
 
 # One name -> module table, resolved on first use: a hundred frozen classes cost 200 ms, and no program needs them all.
 _HOME = {
@@ -321,6 +334,7 @@ _HOME = {
     "ActorKind": "pycrm.model.evidence",
     "Adjust": "pycrm.model.points_command",
     "AllOf": "pycrm.model.predicate",
+    "Answer": "pycrm.model.contact_event",
     "AnyOf": "pycrm.model.predicate",
     "AppendOnly": "pycrm.errors",
     "Approach": "pycrm.model.knowledge_plan",
@@ -341,6 +355,8 @@ _HOME = {
     "Conflict": "pycrm.errors",
     "ConsentEntry": "pycrm.model.consent",
     "ConsentStatus": "pycrm.model.consent",
+    "ContactEvent": "pycrm.model.contact_event",
+    "ContactEventKind": "pycrm.model.contact_event",
     "ContactIntent": "pycrm.model.intent",
     "ContactKind": "pycrm.model.contact",
     "ContactMade": "pycrm.model.contact_policy",
@@ -488,6 +504,7 @@ _HOME = {
     "TierPeriod": "pycrm.model.tier",
     "TierProgram": "pycrm.model.tier",
     "Topic": "pycrm.model.knowledge",
+    "Touchpoint": "pycrm.model.touchpoint",
     "Transient": "pycrm.errors",
     "UnallocatedRefund": "pycrm.model.order",
     "UnitClosed": "pycrm.errors",
@@ -510,12 +527,15 @@ _HOME = {
     "evaluate": "pycrm.model.predicate",
     "facts_of": "pycrm.model.facts",
     "first_free_time": "pycrm.model.send_time",
+    "first_touch": "pycrm.model.touchpoint",
     "funnel": "pycrm.model.referral",
     "identities": "pycrm.model.source",
     "in_order": "pycrm.model.segment",
+    "interest_match": "pycrm.model.interest",
     "judge": "pycrm.model.referral",
     "knowledge_state": "pycrm.model.knowledge",
     "lead_state": "pycrm.model.lead",
+    "learnt_interest": "pycrm.model.interest",
     "level_points": "pycrm.model.referral",
     "local_date": "pycrm.model.time",
     "may_contact": "pycrm.model.consent",
@@ -548,6 +568,7 @@ __all__ = [
     "ActorKind",
     "Adjust",
     "AllOf",
+    "Answer",
     "AnyOf",
     "AppendOnly",
     "Approach",
@@ -567,6 +588,8 @@ __all__ = [
     "Conflict",
     "ConsentEntry",
     "ConsentStatus",
+    "ContactEvent",
+    "ContactEventKind",
     "ContactIntent",
     "ContactKind",
     "ContactMade",
@@ -710,6 +733,7 @@ __all__ = [
     "TierPeriod",
     "TierProgram",
     "Topic",
+    "Touchpoint",
     "Transient",
     "UnallocatedRefund",
     "UnitClosed",
@@ -732,12 +756,15 @@ __all__ = [
     "evaluate",
     "facts_of",
     "first_free_time",
+    "first_touch",
     "funnel",
     "identities",
     "in_order",
+    "interest_match",
     "judge",
     "knowledge_state",
     "lead_state",
+    "learnt_interest",
     "level_points",
     "local_date",
     "may_contact",

@@ -30,6 +30,11 @@ if TYPE_CHECKING:
         Validity,
         channel_code,
     )
+    from pycrm.model.contact_event import (
+        Answer,
+        ContactEvent,
+        ContactEventKind,
+    )
     from pycrm.model.contact_policy import (
         CapPeriod,
         ContactMade,
@@ -107,6 +112,10 @@ if TYPE_CHECKING:
         InteractionKind,
         Mode,
         Participant,
+    )
+    from pycrm.model.interest import (
+        interest_match,
+        learnt_interest,
     )
     from pycrm.model.journey import (
         HUBSPOT_LABELS,
@@ -277,6 +286,10 @@ if TYPE_CHECKING:
         Period,
         local_date,
     )
+    from pycrm.model.touchpoint import (
+        Touchpoint,
+        first_touch,
+    )
 
 # One name -> module table, resolved on first use: a hundred frozen classes cost 200 ms, and no program needs them all.
 _HOME = {
@@ -289,6 +302,7 @@ _HOME = {
     "ActorKind": "pycrm.model.evidence",
     "Adjust": "pycrm.model.points_command",
     "AllOf": "pycrm.model.predicate",
+    "Answer": "pycrm.model.contact_event",
     "AnyOf": "pycrm.model.predicate",
     "Approach": "pycrm.model.knowledge_plan",
     "Assessment": "pycrm.model.assessment",
@@ -305,6 +319,8 @@ _HOME = {
     "Command": "pycrm.model.points_command",
     "ConsentEntry": "pycrm.model.consent",
     "ConsentStatus": "pycrm.model.consent",
+    "ContactEvent": "pycrm.model.contact_event",
+    "ContactEventKind": "pycrm.model.contact_event",
     "ContactIntent": "pycrm.model.intent",
     "ContactKind": "pycrm.model.contact",
     "ContactMade": "pycrm.model.contact_policy",
@@ -433,6 +449,7 @@ _HOME = {
     "TierPeriod": "pycrm.model.tier",
     "TierProgram": "pycrm.model.tier",
     "Topic": "pycrm.model.knowledge",
+    "Touchpoint": "pycrm.model.touchpoint",
     "UnallocatedRefund": "pycrm.model.order",
     "Validity": "pycrm.model.contact",
     "Value": "pycrm.model.custom",
@@ -451,12 +468,15 @@ _HOME = {
     "evaluate": "pycrm.model.predicate",
     "facts_of": "pycrm.model.facts",
     "first_free_time": "pycrm.model.send_time",
+    "first_touch": "pycrm.model.touchpoint",
     "funnel": "pycrm.model.referral",
     "identities": "pycrm.model.source",
     "in_order": "pycrm.model.segment",
+    "interest_match": "pycrm.model.interest",
     "judge": "pycrm.model.referral",
     "knowledge_state": "pycrm.model.knowledge",
     "lead_state": "pycrm.model.lead",
+    "learnt_interest": "pycrm.model.interest",
     "level_points": "pycrm.model.referral",
     "local_date": "pycrm.model.time",
     "may_contact": "pycrm.model.consent",
@@ -489,6 +509,7 @@ __all__ = [
     "ActorKind",
     "Adjust",
     "AllOf",
+    "Answer",
     "AnyOf",
     "Approach",
     "Assessment",
@@ -504,6 +525,8 @@ __all__ = [
     "Command",
     "ConsentEntry",
     "ConsentStatus",
+    "ContactEvent",
+    "ContactEventKind",
     "ContactIntent",
     "ContactKind",
     "ContactMade",
@@ -628,6 +651,7 @@ __all__ = [
     "TierPeriod",
     "TierProgram",
     "Topic",
+    "Touchpoint",
     "UnallocatedRefund",
     "Validity",
     "Value",
@@ -646,12 +670,15 @@ __all__ = [
     "evaluate",
     "facts_of",
     "first_free_time",
+    "first_touch",
     "funnel",
     "identities",
     "in_order",
+    "interest_match",
     "judge",
     "knowledge_state",
     "lead_state",
+    "learnt_interest",
     "level_points",
     "local_date",
     "may_contact",
