@@ -12,23 +12,30 @@ column        what it is                                  type in a pandas frame
 ``currency``  ISO 4217                                    ``str``
 ============  ==========================================  =======================================================
 
-Other texts are ``str``, whole numbers ``Int64`` where any is missing, truth values ``boolean`` where any is missing.
+Other texts are ``str`` (``object`` before pandas 3), whole numbers ``Int64`` where any is missing, truth values ``boolean``
+where any is missing. `frame_of` gives the same types from columns read in batches, where the kind of a column is said and
+not seen: one in which every value is missing has its type too. A Polars frame has String, Int64, Float64, Boolean,
+Datetime("us", "UTC") and Date; ids are String there.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from enum import Enum
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal, Protocol, overload
 
+import numpy as np
 import pandas as pd
 
-from pycrm.errors import CurrencyMismatchError, InvalidDataError
+from pycrm.errors import CurrencyMismatchError, InvalidDataError, InvalidValueError, MissingExtraError
 from pycrm.model.order import Order, OrderStatus
 
-__all__ = ["columns_of", "orders_frame", "to_frame", "to_frames"]
+if TYPE_CHECKING:
+    import polars as pl
+
+__all__ = ["columns_of", "frame_of", "orders_frame", "to_frame", "to_frames"]
 
 
 def _series(name: str, values: Sequence[Any]) -> pd.Series:
@@ -73,6 +80,148 @@ def to_frame(columns: Mapping[str, Sequence[Any]]) -> pd.DataFrame:
         short = min(columns, key=lambda name: len(columns[name]))
         raise InvalidDataError(short, None, len(columns[short]), f"the longest column has {max(sizes)} rows")
     return pd.DataFrame({name: _series(name, values) for name, values in columns.items()})
+
+
+class TypedColumns(Protocol):
+    """Columns in stretches whose kinds are known: what `pycrm.storage.read_batches` gives."""
+
+    @property
+    def kinds(self) -> Mapping[str, str | None]:
+        """What each column holds: text, int, float, decimal, bool, time, date or uuid; None for plain data."""
+        ...
+
+    def __iter__(self) -> Iterator[Mapping[str, Sequence[Any]]]: ...
+
+
+@overload
+def frame_of(batches: TypedColumns, *, library: Literal["pandas"] = "pandas") -> pd.DataFrame: ...
+@overload
+def frame_of(batches: TypedColumns, *, library: Literal["polars"]) -> pl.DataFrame: ...
+def frame_of(batches: TypedColumns, *, library: Literal["pandas", "polars"] = "pandas") -> pd.DataFrame | pl.DataFrame:
+    """Return columns, read a stretch at a time, as one data frame; the same types whatever store they come from.
+
+    Each stretch is packed before the next one is read, so what is held at the end is the frame and little more.
+
+    Parameters
+    ----------
+    batches : TypedColumns
+        From `pycrm.storage.read_batches`.
+    library : {"pandas", "polars"}
+        Whose data frame it becomes.
+
+    Examples
+    --------
+    >>> from pycrm.model.order import Product
+    >>> from pycrm.storage import MemoryStore, Query, read_batches
+    >>> with MemoryStore().begin() as uow:
+    ...     _ = uow.products.add(Product(sku="A1", name="Pen"))
+    ...     frame = frame_of(read_batches(uow, Query(Product), ["sku", "version"]))
+    >>> frame.to_dict("list")
+    {'sku': ['A1'], 'version': [1]}
+    """
+    if library not in {"pandas", "polars"}:
+        raise InvalidValueError("library", library, "choose 'pandas' or 'polars'")
+    kinds = batches.kinds
+    pack = _pack if library == "pandas" else _pack_polars
+    packed: dict[str, list[Any]] = {name: [] for name in kinds}
+    for stretch in batches:
+        for name, values in stretch.items():
+            packed[name].append(pack(kinds[name], values))
+    made: dict[str, Any] = {}
+    for name, kind in kinds.items():
+        # One column at a time, each stretch freed as it is joined: never the whole frame twice.
+        join = _joined if library == "pandas" else _joined_polars
+        made[name] = join(name, kind, packed.pop(name))
+    if library == "pandas":
+        return pd.DataFrame(made, copy=False)
+    frame: pl.DataFrame = _polars().DataFrame(made)
+    return frame
+
+
+_NUMPY = {"float": "float64", "decimal": "float64", "time": "datetime64[us]", "date": "datetime64[us]"}
+
+
+def _pack(kind: str | None, values: Any) -> Any:
+    """Return one stretch of a column in the form that takes least: an array, or a list of what has no type."""
+    arrow = hasattr(values, "null_count")
+    match kind:
+        case "float" | "decimal":
+            if arrow:
+                return values.to_numpy(zero_copy_only=False)
+            return np.array(values, dtype="float64")
+        case "int" | "bool":
+            missing = values.null_count > 0 if arrow else None in values
+            dtype = {"int": "int64", "bool": "bool"}[kind]
+            if not missing:
+                return values.to_numpy(zero_copy_only=False) if arrow else np.array(values, dtype=dtype)
+            listed = values.to_pylist() if arrow else values
+            return pd.array(listed, dtype="Int64" if kind == "int" else "boolean")
+        case "time" | "date":
+            if arrow:
+                return values.to_numpy(zero_copy_only=False).astype("datetime64[us]")
+            if kind == "time":
+                return pd.DatetimeIndex(values, dtype="datetime64[us, UTC]").asi8.view("datetime64[us]")
+            return np.array(values, dtype="datetime64[D]").astype("datetime64[us]")
+        case "text":
+            return pd.Series(values.to_pandas() if arrow else values, dtype="str")
+    return values.to_pylist() if arrow else values
+
+
+def _joined(name: str, kind: str | None, parts: list[Any]) -> pd.Series:
+    """Return the stretches of a column as one series."""
+    if kind in _NUMPY:
+        whole = np.concatenate(parts) if parts else np.array([], dtype=_NUMPY[kind])
+        made = pd.Series(whole, name=name, copy=False)
+        if kind == "time":
+            made = made.dt.tz_localize("UTC")
+        return made
+    if kind in {"int", "bool"}:
+        if all(isinstance(part, np.ndarray) for part in parts):
+            return pd.Series(np.concatenate(parts) if parts else np.array([], dtype=kind), name=name, copy=False)
+        dtype = "Int64" if kind == "int" else "boolean"
+        parts = [pd.Series(part, dtype=dtype) for part in parts]
+    if kind in {"text", "int", "bool"}:
+        joined: pd.Series = pd.concat(parts or [pd.Series([], dtype="str")], ignore_index=True)
+        return joined.rename(name)
+    listed = [value for part in parts for value in part]
+    return pd.Series(listed, name=name, dtype=object) if kind == "uuid" else _series(name, listed)
+
+
+def _polars() -> Any:
+    try:
+        import polars as pl
+    except ImportError as error:
+        raise MissingExtraError("polars", "polars") from error
+    return pl
+
+
+def _pack_polars(kind: str | None, values: Any) -> Any:
+    pl = _polars()
+    if kind is None:
+        return values.to_pylist() if hasattr(values, "null_count") else values
+    if hasattr(values, "null_count"):
+        made = pl.from_arrow(values)
+    elif kind == "uuid":
+        made = pl.Series([None if value is None else str(value) for value in values], dtype=pl.String)
+    elif kind == "decimal":
+        made = pl.Series([None if value is None else float(value) for value in values], dtype=pl.Float64)
+    else:
+        made = pl.Series(values, dtype=_polars_type(kind))
+    return made.cast(_polars_type(kind))
+
+
+def _polars_type(kind: str) -> Any:
+    pl = _polars()
+    types = {"text": pl.String, "uuid": pl.String, "int": pl.Int64, "float": pl.Float64, "decimal": pl.Float64}
+    types |= {"bool": pl.Boolean, "time": pl.Datetime("us", "UTC"), "date": pl.Date}
+    return types[kind]
+
+
+def _joined_polars(name: str, kind: str | None, parts: list[Any]) -> Any:
+    pl = _polars()
+    if kind is None:
+        return pl.Series(name, [value for part in parts for value in part], strict=False)
+    return pl.concat(parts).alias(name) if parts else pl.Series(name, [], dtype=_polars_type(kind))
 
 
 def to_frames(tables: Mapping[str, Mapping[str, Sequence[Any]]]) -> dict[str, pd.DataFrame]:

@@ -24,7 +24,7 @@ def postgresql():
 
 @pytest.fixture
 def copying(postgresql, monkeypatch):
-    monkeypatch.setattr(merge, "COPIED", 20)
+    monkeypatch.setattr(postgresql._core, "copied_from", 20)
     return postgresql.tenant(f"t{new_id().hex}")
 
 

@@ -4,13 +4,16 @@
 """
 
 from pycrm.storage.backup import Kept, Portable, export, restore
+from pycrm.storage.batches import Batches, read_batches
 from pycrm.storage.columns import read_columns, upsert_many, write_columns
 from pycrm.storage.facts import facts
 from pycrm.storage.mapping import Column, EntityMap, Kind, Reference, Unique, UniqueEach
 from pycrm.storage.maps import default_maps
 from pycrm.storage.memory import MemoryRepository, MemoryStore, MemoryUnit
 from pycrm.storage.protocols import (
+    ArrowReader,
     Audited,
+    BatchReader,
     Change,
     Claim,
     ColumnReader,
@@ -29,7 +32,10 @@ from pycrm.storage.query import By, Page, Query, asc, desc
 from pycrm.storage.view import CustomerView, customer_view
 
 __all__ = [
+    "ArrowReader",
     "Audited",
+    "BatchReader",
+    "Batches",
     "By",
     "Change",
     "Claim",
@@ -64,6 +70,7 @@ __all__ = [
     "desc",
     "export",
     "facts",
+    "read_batches",
     "read_columns",
     "restore",
     "upsert_many",

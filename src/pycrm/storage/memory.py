@@ -32,6 +32,7 @@ from pycrm.errors import (
 from pycrm.model.entity import new_id
 from pycrm.model.predicate import AllOf, Op, Predicate, Where, evaluate, kind_of
 from pycrm.storage.backup import Kept
+from pycrm.storage.batches import each_batch
 from pycrm.storage.codec import DocumentCodec, changed_fields, column_value
 from pycrm.storage.columns import Rows, upsert_each
 from pycrm.storage.mapping import COMPARED_AS, EntityMap, MapSet, search_key
@@ -586,6 +587,16 @@ class MemoryUnit(Unit):
             repository._map.knows(path)
         rows = [entity for batch in repository.stream(query) for entity in batch]
         return {path: [column_value(repository._map, entity, path) for entity in rows] for path in fields}
+
+    def map_of(self, model: type[Any], /) -> EntityMap:
+        """Return how the store keeps a model."""
+        return self._maps.of(model)
+
+    def column_batches(
+        self, query: Query[Any], fields: Sequence[str], /, *, batch: int = 20_000
+    ) -> Iterator[dict[str, list[Any]]]:
+        """Yield one list per field or path for each stretch of rows, in the order of the query."""
+        return each_batch(self, self._maps.of(query.model), query, fields, batch)
 
     def put_columns(
         self, model: type[Any], columns: Mapping[str, Sequence[Any]], /, *, on_conflict: OnConflict = "error"

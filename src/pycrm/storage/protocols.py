@@ -22,10 +22,13 @@ from uuid import UUID
 from attrs import frozen
 
 from pycrm.errors import StoreError
+from pycrm.storage.mapping import EntityMap
 from pycrm.storage.query import E, Page, Query
 
 __all__ = [
+    "ArrowReader",
     "Audited",
+    "BatchReader",
     "Change",
     "Claim",
     "ColumnReader",
@@ -216,6 +219,35 @@ class ColumnReader(Protocol):
 
     def columns(self, query: Query[Any], fields: Sequence[str], /) -> Mapping[str, list[Any]]:
         """Return one list per field or path, in the order of the query."""
+        ...
+
+
+@runtime_checkable
+class BatchReader(Protocol):
+    """A unit of work that answers with columns a stretch at a time, without an object per row."""
+
+    def map_of(self, model: type[Any], /) -> EntityMap:
+        """Return how the store keeps a model: which fields are columns, and of which kind."""
+        ...
+
+    def column_batches(
+        self, query: Query[Any], fields: Sequence[str], /, *, batch: int = 20_000
+    ) -> Iterator[Mapping[str, Sequence[Any]]]:
+        """Yield one list per field or path for each stretch of at most `batch` rows, in the order of the query."""
+        ...
+
+
+@runtime_checkable
+class ArrowReader(Protocol):
+    """A unit of work whose columns may travel as arrays of Arrow."""
+
+    def arrow_batches(
+        self, query: Query[Any], fields: Sequence[str], /
+    ) -> Iterator[Mapping[str, Sequence[Any]]] | None:
+        """Return what `column_batches` gives, as arrays where Arrow has a type for the column; None where it cannot.
+
+        A decimal is a float64 here, as in a data frame.
+        """
         ...
 
 

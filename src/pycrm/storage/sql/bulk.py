@@ -307,7 +307,13 @@ class _Writer:
         kept: Sequence[int] = self._kept(batch) if self.skip else range(size)
         rows = [(head, row[0], *middle, *row[1:]) for row in zip(*bound, *singles, batch.texts(), strict=True)]
         chosen = rows if len(kept) == size else [rows[at] for at in kept]
-        unit.execute_many(self.repository._statements.insert, chosen, lambda failure: self._blame(batch, kept, failure))
+        statements = self.repository._statements
+        copied = unit.copies(self.rows.size)
+        (unit.copy if copied else unit.execute_many)(
+            statements.copy if copied else statements.insert,
+            chosen,
+            lambda failure: self._blame(batch, kept, failure),
+        )
         self._keys(batch, unique, kept)
         return len(chosen)
 

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 __all__ = ["insert_all", "put_many", "upsert"]
 
-COPIED = 10_000  # from so many rows on, COPY is worth its round trips
 _CHUNK = 5_000
 _COMPARED = 500
 
@@ -42,15 +41,16 @@ def put_many(repository: SqlRepository[Any], entities: Iterable[Any], on_conflic
 def insert_all(repository: SqlRepository[Any], entities: Sequence[Any]) -> None:
     """Insert new entities with their keys: by COPY where there are many and the driver has it."""
     unit, statements = repository._unit, repository._statements
-    size = len(entities) if len(entities) >= COPIED and unit.copies else _CHUNK
+    copied = unit.copies(len(entities))
+    size = len(entities) if copied else _CHUNK
     encode, bind, tenant, actor, cause = repository._codec.encode, unit._bind_id, unit.tenant, unit.actor, unit.cause
     for at in range(0, len(entities), size):
         some = entities if size >= len(entities) else entities[at : at + size]
         added = unit._bind_at(unit._clock())
         rows = [(tenant, bind(entity.id), 1, 1, added, actor, cause, *encode(entity)) for entity in some]
-        put = unit.copy if size >= COPIED else unit.execute_many
+        put = unit.copy if copied else unit.execute_many
         put(
-            statements.copy if size >= COPIED else statements.insert,
+            statements.copy if copied else statements.insert,
             rows,
             lambda failure, some=some: repository._keys.blame(some, failure),
         )
@@ -144,7 +144,7 @@ def upsert(repository: SqlRepository[Any], entities: Iterable[Any]) -> Upserted:
     if map.append_only:
         raise AppendOnly(map.name)
     rows = entities_of(map, entities, "update")
-    size = len(rows) if len(rows) >= COPIED and repository._unit.copies else _CHUNK
+    size = len(rows) if repository._unit.copies(len(rows)) else _CHUNK
     total = Upserted()
     for at in range(0, len(rows), size):
         total += _upserted(repository, rows[at : at + size])
@@ -175,7 +175,7 @@ def _upserted(repository: SqlRepository[Any], entities: Sequence[Any]) -> Upsert
     def blame(failure: Any) -> StoreError | None:
         return repository._keys.blame([*added, *(one for one, _ in updated)], failure)
 
-    if len(over) >= COPIED and unit.copies:
+    if unit.copies(len(over)):
         touched = unit.copy_over(statements, over, blame)
     else:
         touched = unit.execute_many(statements.upsert, over, blame)

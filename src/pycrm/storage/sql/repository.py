@@ -3,14 +3,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Generic
 from uuid import UUID
 
 from pycrm.errors import AppendOnly, Broken, Conflict, InvalidValueError, NotFound, StoreError
 from pycrm.model.predicate import evaluate
-from pycrm.storage.codec import changed_fields, column_value, plain_at
+from pycrm.storage.codec import changed_fields
 from pycrm.storage.ordering import Ordering
 from pycrm.storage.protocols import OnConflict, RowOutcome, Upserted
 from pycrm.storage.query import E, Page, Query
@@ -19,6 +18,7 @@ from pycrm.storage.sql.bulk import put_columns
 from pycrm.storage.sql.compiler import Clause, Compiler
 from pycrm.storage.sql.keys import Keys
 from pycrm.storage.sql.merge import put_many, upsert
+from pycrm.storage.sql.scan import Scan
 
 if TYPE_CHECKING:
     from pycrm.storage.sql.unit import SqlUnit
@@ -256,32 +256,11 @@ class SqlRepository(Generic[E]):
 
     def columns(self, query: Query[E], fields: Sequence[str]) -> dict[str, list[Any]]:
         """Return one list per field or path, in the order of the query."""
-        ordering, clause = self._asked(query)
-        for path in fields:
-            self._map.knows(path)
-        if clause.rest is not None:
-            rows = [entity for batch in self.stream(query) for entity in batch]
-            return {path: [column_value(self._map, entity, path) for entity in rows] for path in fields}
-        direct = [path for path in dict.fromkeys(fields) if path in self._map.by_path]
-        nested = [path for path in dict.fromkeys(fields) if path not in self._map.by_path]
-        selected = [self._statements.quoted[self._map.by_path[path].name] for path in direct]
-        if nested:
-            selected.append(self._unit.dialect.document.format(self._statements.quoted["document"]))
-        sql = (
-            f"SELECT {', '.join(selected) or '1'} FROM {self._statements.table}"  # noqa: S608  # names alone
-            f" WHERE {self._condition(query, clause)} ORDER BY {self._compiler.order(ordering)}"
-        )
-        raw = self._unit.fetch(sql, (self._unit.tenant, *clause.parameters))
-        made: dict[str, list[Any]] = {}
-        transposed: list[Sequence[Any]] = list(zip(*raw, strict=True)) if raw else [() for _ in selected]
-        for path, values in zip(direct, transposed, strict=False):
-            read = self._unit.dialect.reader(self._map.by_path[path])
-            made[path] = list(values) if read is None else [None if v is None else read(v) for v in values]
-        if nested:
-            plain = [{} if text is None else json.loads(text) for text in transposed[-1]]
-            for path in nested:
-                made[path] = plain_at(self._codec.document, plain, path)
-        return {path: made[path] for path in fields}
+        return Scan(self, query, fields).whole()
+
+    def column_batches(self, query: Query[E], fields: Sequence[str], *, batch: int) -> Iterator[dict[str, list[Any]]]:
+        """Yield one list per field or path for each stretch of rows, in the order of the query."""
+        return Scan(self, query, fields).parts(checked_size("batch", batch))
 
     def _asked(self, query: Query[E]) -> tuple[Ordering, Clause]:
         self._unit._check_open()

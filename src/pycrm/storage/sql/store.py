@@ -31,6 +31,7 @@ from pycrm.storage.unit import Retries, checked_tenant, run, utc_now
 __all__ = ["SqlStore"]
 
 T = TypeVar("T")
+_COPIED = 10_000  # from so many rows on, COPY is worth its round trips
 
 
 class _Link:
@@ -74,6 +75,11 @@ class _Link:
         """Return a cursor of the driver."""
         cursor = self._driver.cursor()
         return Numbered(cursor) if self.core.numbered else cursor
+
+    @property
+    def connection(self) -> Any:
+        """The connection of the driver."""
+        return self._driver.dbapi_connection
 
     def acquire(self) -> None:
         """Take the writer's place."""
@@ -135,7 +141,8 @@ class _Core:
         self.dialect: Dialect = dialect_of(engine.dialect.name)
         self.driver_error: type[BaseException] = engine.dialect.loaded_dbapi.Error
         self.numbered: bool = engine.dialect.paramstyle == "numeric_dollar"
-        self.copies: bool = engine.dialect.driver == "psycopg" and not engine.dialect.is_async
+        psycopg = engine.dialect.driver == "psycopg" and not engine.dialect.is_async
+        self.copied_from: int | None = _COPIED if psycopg else None
         settings = list(self.dialect.setup)
         if self.dialect.name == "sqlite":
             self.writers = writers_of(str(engine.url.database))

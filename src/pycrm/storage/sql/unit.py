@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ from pycrm.storage.backup import Kept
 from pycrm.storage.mapping import EntityMap
 from pycrm.storage.protocols import Change, Isolation, OnConflict, Upserted
 from pycrm.storage.query import E, Query
+from pycrm.storage.sql.arrow import arrow_batches
 from pycrm.storage.sql.dialects import Dialect
 from pycrm.storage.sql.repository import SqlRepository
 from pycrm.storage.sql.statements import AT, ID, Statements
@@ -53,6 +55,7 @@ class SqlUnit(Unit):
         self._repositories: dict[type[Any], SqlRepository[Any]] = {}
         self._audit: list[tuple[Any, ...]] = []
         self._events: list[tuple[str, Any]] = []
+        self._cursors = itertools.count(1)
         self._lost = False
         self._writing = False
         self._ready = False
@@ -156,10 +159,10 @@ class SqlUnit(Unit):
         except self._link.errors as error:
             raise self._as_ours(error, blame) from error
 
-    @property
-    def copies(self) -> bool:
-        """Whether rows may travel by PostgreSQL's COPY."""
-        return self._store._core.copies
+    def copies(self, rows: int) -> bool:
+        """Tell whether so many rows travel by PostgreSQL's COPY."""
+        least = self._store._core.copied_from
+        return least is not None and rows >= least
 
     def copy(self, sql: str, rows: Iterable[Sequence[Any]], blame: Any = None) -> int:
         """Send rows by COPY, which checks every rule of the table as INSERT does."""
@@ -171,6 +174,12 @@ class SqlUnit(Unit):
             return int(self._cursor.rowcount)
         except self._link.errors as error:
             raise self._as_ours(error, blame) from error
+
+    def filled(self, sql: str, parameters: Sequence[Any]) -> str:
+        """Return a statement with its parameters written in, as the PostgreSQL driver writes them."""
+        from psycopg import ClientCursor
+
+        return ClientCursor(self._link.connection).mogrify(sql, parameters)
 
     def copy_over(self, statements: Statements, rows: Iterable[Sequence[Any]], blame: Any = None) -> int:
         """Send rows by COPY beside their table, then write them over what is there; return how many were."""
@@ -185,6 +194,28 @@ class SqlUnit(Unit):
         try:
             self._cursor.execute(sql, parameters)
             return list(self._cursor.fetchall())
+        except self._link.errors as error:
+            raise self._as_ours(error) from error
+
+    def fetch_parts(self, sql: str, parameters: Sequence[Any], size: int) -> Iterator[list[Any]]:
+        """Run a question and yield its rows in parts, which the database keeps until they are asked for."""
+        try:
+            if self.dialect.name == "postgresql":
+                name = f"pycrm_{next(self._cursors)}"
+                self._cursor.execute(f"DECLARE {name} NO SCROLL CURSOR FOR {sql}", parameters)
+                while True:
+                    self._cursor.execute(f"FETCH FORWARD {size:d} FROM {name}")
+                    rows = list(self._cursor.fetchall())
+                    yield rows
+                    self._check_open()
+                    if len(rows) < size:
+                        self._cursor.execute(f"CLOSE {name}")
+                        return
+            cursor = self._link.cursor()
+            cursor.execute(sql, parameters)
+            while rows := cursor.fetchmany(size):
+                yield rows
+                self._check_open()
         except self._link.errors as error:
             raise self._as_ours(error) from error
 
@@ -211,6 +242,20 @@ class SqlUnit(Unit):
     def columns(self, query: Query[Any], fields: Sequence[str], /) -> dict[str, list[Any]]:
         """Return one list per field or path, in the order of the query."""
         return self.of(query.model).columns(query, fields)
+
+    def map_of(self, model: type[Any], /) -> EntityMap:
+        """Return how the store keeps a model."""
+        return self._maps.of(model)
+
+    def column_batches(
+        self, query: Query[Any], fields: Sequence[str], /, *, batch: int = 20_000
+    ) -> Iterator[dict[str, list[Any]]]:
+        """Yield one list per field or path for each stretch of rows, in the order of the query."""
+        return self.of(query.model).column_batches(query, fields, batch=batch)
+
+    def arrow_batches(self, query: Query[Any], fields: Sequence[str], /) -> Iterator[Mapping[str, Any]] | None:
+        """Return columns as arrays of Arrow; None where this unit, database or installation has none to give."""
+        return arrow_batches(self.of(query.model), query, fields)
 
     def put_columns(
         self, model: type[Any], columns: Mapping[str, Sequence[Any]], /, *, on_conflict: OnConflict = "error"
