@@ -26,6 +26,7 @@ from pycrm.model.customer import (
 )
 from pycrm.model.earning import EarningMode, EarningRule, ProgramBudget
 from pycrm.model.evidence import Actor, ActorKind, EvidenceRef, Reason
+from pycrm.model.expense import Expense, ExpenseKind
 from pycrm.model.experiment import (
     Assignment,
     Decision,
@@ -57,9 +58,11 @@ from pycrm.model.predicate import AllOf, AnyOf, Not, Op, Where
 from pycrm.model.referral import Household, Referral, ReferralProgram, ReferralStatus, RejectReason
 from pycrm.model.reward import Redemption, RedemptionStatus, Reward, RewardKind
 from pycrm.model.segment import Segment, SegmentMembership
+from pycrm.model.snapshot import NamedNumber, NeedsGroup, Snapshot
 from pycrm.model.source import IdentityLink, SourceRecord
 from pycrm.model.time import Period
 from pycrm.model.touchpoint import Touchpoint
+from pycrm.model.treatment import ServiceFloor, ServiceLevel, TreatmentPlan
 
 
 def text(max_size=12):
@@ -442,8 +445,76 @@ def assessments(draw):
         monetary_score=draw(score),
         segment=draw(maybe(text())),
         tier=draw(st.sampled_from(Tier)),
+        profit=draw(maybe(amount)),
+        potential_value=draw(maybe(amount)),
+        needs=draw(maybe(text())),
+        fit_score=draw(maybe(st.integers(-99, 99))),
+        engagement_score=draw(maybe(st.integers(-99, 99))),
+        grade=draw(maybe(st.sampled_from(["A1", "C3"]))),
+        policy=draw(maybe(text())),
+        refunds=draw(st.integers(0, 9)),
+        expenses=draw(st.integers(0, 9)),
+        facts=draw(st.integers(0, 9)),
+        interactions=draw(st.integers(0, 9)),
         reasons=draw(many(reasons)),
     )
+
+
+finite = st.floats(-1e9, 1e9)
+named_numbers = st.builds(NamedNumber, text(), finite)
+needs_groups = st.builds(
+    NeedsGroup, name=text(), customers=st.integers(0, 99), profile=text(), centre=many(named_numbers)
+)
+
+
+@st.composite
+def snapshots(draw):
+    since, as_of = sorted(draw(st.tuples(dates, dates)))
+    counts = {
+        name: draw(st.integers(0, 99))
+        for name in ("customers", "orders", "refunds", "expenses", "facts", "interactions")
+    }
+    return Snapshot(
+        **{name: draw(strategy) for name, strategy in _entity().items()},
+        run=draw(text()),
+        as_of=as_of,
+        since=since,
+        until=draw(instants),
+        currency=draw(currencies),
+        parameters=draw(many(named_numbers)),
+        groups=draw(many(needs_groups)),
+        policy=draw(maybe(text())),
+        scoring=draw(maybe(text())),
+        notes=draw(many(text())),
+        **counts,
+    )
+
+
+@st.composite
+def treatment_plans(draw):
+    service = draw(codes)
+    levels = [ServiceLevel(tier=tier, service=service, value=draw(st.floats(1, 9))) for tier in Tier]
+    floors = (ServiceFloor(service=service, minimum=1.0, maximum=draw(maybe(st.just(9.0)))),)
+    return TreatmentPlan(
+        **{name: draw(strategy) for name, strategy in _entity().items()},
+        edition=draw(text()),
+        levels=tuple(levels),
+        floors=draw(st.sampled_from([(), floors])),
+        valid_from=draw(maybe(dates)),
+    )
+
+
+expenses = st.builds(
+    Expense,
+    **_entity(
+        customer_id=ids,
+        key=text(),
+        at=instants,
+        kind=st.sampled_from(ExpenseKind),
+        amount=money(amount=st.decimals("0.01", 999, places=2)),
+        note=maybe(text()),
+    ),
+)
 
 
 @st.composite
@@ -982,6 +1053,7 @@ ENTITIES = {
     Customer: customers(),
     Decision: decisions,
     Experiment: experiments(),
+    Expense: expenses,
     Exposure: exposures,
     Finding: findings(),
     IdentityLink: identity_links,
@@ -998,8 +1070,10 @@ ENTITIES = {
     Order: orders(),
     Outcome: outcomes,
     Product: products,
+    Snapshot: snapshots(),
     SourceRecord: source_records,
     StageChange: stage_changes(),
+    TreatmentPlan: treatment_plans(),
     UnallocatedRefund: unallocated_refunds,
 }
 """A strategy for each entity."""

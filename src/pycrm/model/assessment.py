@@ -56,8 +56,20 @@ class Assessment(Entity):
         The RFM segment.
     tier : Tier
         The value tier.
+    profit : Money, optional
+        Historic value less what goods, service and acquisition cost; None where no cost is known.
+    potential_value : Money, optional
+        What he would bring with all his spending here; None where his spending is not known.
+    needs : str, optional
+        The group of needs.
+    fit_score, engagement_score : int, optional
+        Of the scoring rules; `grade` is their cell, A1 to C3.
+    policy : str, optional
+        The version of the treatment policy that says what his tier gets.
+    refunds, expenses, facts, interactions : int
+        How many of each it rests on, beside the orders.
     reasons : tuple of Reason
-        Why.
+        Why, and from which rows.
     """
 
     customer_id: UUID = field(validator=is_a(UUID))
@@ -75,12 +87,24 @@ class Assessment(Entity):
     monetary_score: int | None = field(default=None, validator=optional(is_a(int)))
     segment: str | None = field(default=None, validator=optional(is_line))
     tier: Tier = field(validator=is_a(Tier))
+    profit: Money | None = field(default=None, validator=optional(is_a(Money)))
+    potential_value: Money | None = field(default=None, validator=optional(is_a(Money)))
+    needs: str | None = field(default=None, validator=optional(is_line))
+    fit_score: int | None = field(default=None, validator=optional(is_a(int)))
+    engagement_score: int | None = field(default=None, validator=optional(is_a(int)))
+    grade: str | None = field(default=None, validator=optional(is_line))
+    policy: str | None = field(default=None, validator=optional(is_line))
+    refunds: int = field(default=0, validator=at_least(0))
+    expenses: int = field(default=0, validator=at_least(0))
+    facts: int = field(default=0, validator=at_least(0))
+    interactions: int = field(default=0, validator=at_least(0))
     reasons: tuple[Reason, ...] = field(default=(), validator=tuple_of(Reason))
 
     def __attrs_post_init__(self) -> None:
         if self.since > self.as_of:
             raise InvalidValueError("since", self.since, f"the window starts before it ends, {self.as_of}")
-        for amount in (self.expected_value, self.expected_low, self.expected_high):
+        amounts = (self.expected_value, self.expected_low, self.expected_high, self.profit, self.potential_value)
+        for amount in amounts:
             if amount is not None and amount.currency != self.historic_value.currency:
                 raise CurrencyMismatchError(self.historic_value.currency, amount.currency)
         for name in ("recency_score", "frequency_score", "monetary_score"):

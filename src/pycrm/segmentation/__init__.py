@@ -10,6 +10,7 @@ from pycrm.segmentation.cluster import (
 )
 from pycrm.segmentation.migration import Migration, migration_matrix
 from pycrm.segmentation.named import STANDARD_SEGMENTS, RfmSegment, rfm_segments
+from pycrm.segmentation.needs import NeedsRules, NeedsSegmentation, segment_needs
 from pycrm.segmentation.rfm import RfmEdges, RfmRule, rfm_edges, rfm_scores
 from pycrm.segmentation.targeting import (
     CRITERIA,
@@ -34,6 +35,8 @@ __all__ = [
     "IdealProfile",
     "MarketingMix",
     "Migration",
+    "NeedsRules",
+    "NeedsSegmentation",
     "Positioning",
     "RfmEdges",
     "RfmRule",
@@ -52,6 +55,7 @@ __all__ = [
     "rfm_edges",
     "rfm_scores",
     "rfm_segments",
+    "segment_needs",
     "silhouette",
     "value_needs_grid",
     "value_tiers",

@@ -10,6 +10,7 @@ from pycrm.model.consent import ConsentEntry
 from pycrm.model.contact_policy import ContactPolicy, Suppression
 from pycrm.model.customer import Customer, Strength
 from pycrm.model.earning import EarningRule, ProgramBudget
+from pycrm.model.expense import Expense
 from pycrm.model.experiment import Assignment, Decision, Experiment, Exposure, Finding, Outcome
 from pycrm.model.import_run import ImportRun
 from pycrm.model.intent import ContactIntent
@@ -28,8 +29,10 @@ from pycrm.model.points_entry import PointsEntry
 from pycrm.model.referral import Referral, ReferralProgram
 from pycrm.model.reward import Redemption, Reward
 from pycrm.model.segment import Segment, SegmentMembership
+from pycrm.model.snapshot import Snapshot
 from pycrm.model.source import IdentityLink, SourceRecord
 from pycrm.model.touchpoint import Touchpoint
+from pycrm.model.treatment import TreatmentPlan
 from pycrm.storage.mapping import EntityMap, UniqueEach
 
 __all__ = ["default_maps"]
@@ -110,6 +113,9 @@ def default_maps() -> tuple[EntityMap, ...]:
             references=of_customer,
             indexes=[("run", "as_of"), ("tier",)],
         ),
+        EntityMap.of(Snapshot, unique=[("run", "as_of")], indexes=["as_of"]),
+        EntityMap.of(TreatmentPlan, unique=[("edition",)]),
+        EntityMap.of(Expense, unique=[("key",)], references=of_customer, indexes=["customer_id", "at"]),
         EntityMap.of(ContactIntent, references=of_customer, indexes=[("customer_id", "created_at"), ("run", "as_of")]),
         EntityMap.of(Offer, unique=[("code",)], indexes=["priority"]),
         EntityMap.of(
