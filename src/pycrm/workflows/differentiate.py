@@ -59,7 +59,7 @@ from pycrm.segmentation import (
 )
 from pycrm.storage import read_columns, write_columns
 from pycrm.storage.engagements import engagements
-from pycrm.storage.identity import aliases
+from pycrm.storage.identity import aliases, aliases_of
 from pycrm.storage.protocols import Store, UnitOfWork
 from pycrm.storage.purchases import purchases
 from pycrm.storage.query import Query, desc
@@ -880,6 +880,9 @@ def _former(unit: UnitOfWork, asked: _Asked) -> tuple[date, pd.DataFrame] | None
 
 
 def _migration(former: pd.DataFrame, people: _People, frame: pd.DataFrame) -> Migration:
+    # Who was merged into another since then went nowhere: the other one is compared.
+    itself = [people.ids[people.place.get(id, 0)] == id or id not in people.place for id in former["customer"]]
+    former = former[np.asarray(itself, dtype=bool)]
     now = pd.DataFrame({"customer": people.ids, "tier": frame["tier"].to_numpy()})
     return migration_matrix(former, now, state="tier", states=TIERS)
 
@@ -1082,8 +1085,8 @@ def rows_of(store: Store, assessment: Assessment) -> Provenance:
         If its snapshot is not in the store.
     """
     with store.begin(read_only=True) as unit:
-        merged = [gone for gone, (now, _) in aliases(unit).into.items() if now == assessment.customer_id]
-        mine = where("customer_id").is_in([assessment.customer_id, *merged])
+        whose = aliases_of(unit, assessment.customer_id).ids_of(assessment.customer_id)
+        mine = where("customer_id").is_in(whose)
         of_run = (where("run") == assessment.run) & (where("as_of") == assessment.as_of)
         found = unit.of(Snapshot).page(Query(Snapshot, of_run), size=1).items
         if not found:
