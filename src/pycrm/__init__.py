@@ -111,6 +111,10 @@ if TYPE_CHECKING:
         EvidenceRef,
         Reason,
     )
+    from pycrm.model.expense import (
+        Expense,
+        ExpenseKind,
+    )
     from pycrm.model.experiment import (
         HOLDOUT,
         Assignment,
@@ -303,6 +307,11 @@ if TYPE_CHECKING:
     from pycrm.model.send_time import (
         first_free_time,
     )
+    from pycrm.model.snapshot import (
+        NamedNumber,
+        NeedsGroup,
+        Snapshot,
+    )
     from pycrm.model.source import (
         IdentityLink,
         SourceRecord,
@@ -321,6 +330,11 @@ if TYPE_CHECKING:
     from pycrm.model.touchpoint import (
         Touchpoint,
         first_touch,
+    )
+    from pycrm.model.treatment import (
+        ServiceFloor,
+        ServiceLevel,
+        TreatmentPlan,
     )
 
 # One name -> module table, resolved on first use: a hundred frozen classes cost 200 ms, and no program needs them all.
@@ -385,6 +399,8 @@ _HOME = {
     "EntryKind": "pycrm.model.points_entry",
     "EventKind": "pycrm.model.journey",
     "EvidenceRef": "pycrm.model.evidence",
+    "Expense": "pycrm.model.expense",
+    "ExpenseKind": "pycrm.model.expense",
     "Experiment": "pycrm.model.experiment",
     "ExperimentArm": "pycrm.model.experiment",
     "Expire": "pycrm.model.points_command",
@@ -433,7 +449,9 @@ _HOME = {
     "MoneyAt": "pycrm.model.money",
     "NO_FIELDS": "pycrm.model.custom",
     "NameOrder": "pycrm.model.customer",
+    "NamedNumber": "pycrm.model.snapshot",
     "NeedGap": "pycrm.model.knowledge",
+    "NeedsGroup": "pycrm.model.snapshot",
     "NextStep": "pycrm.model.next_step",
     "Not": "pycrm.model.predicate",
     "NotEstimableError": "pycrm.errors",
@@ -491,6 +509,9 @@ _HOME = {
     "Segment": "pycrm.model.segment",
     "SegmentChanges": "pycrm.model.segment",
     "SegmentMembership": "pycrm.model.segment",
+    "ServiceFloor": "pycrm.model.treatment",
+    "ServiceLevel": "pycrm.model.treatment",
+    "Snapshot": "pycrm.model.snapshot",
     "SourceRecord": "pycrm.model.source",
     "Stage": "pycrm.model.lifecycle",
     "StageChange": "pycrm.model.lifecycle",
@@ -506,6 +527,7 @@ _HOME = {
     "Topic": "pycrm.model.knowledge",
     "Touchpoint": "pycrm.model.touchpoint",
     "Transient": "pycrm.errors",
+    "TreatmentPlan": "pycrm.model.treatment",
     "UnallocatedRefund": "pycrm.model.order",
     "UnitClosed": "pycrm.errors",
     "Unknown": "pycrm.errors",
@@ -618,6 +640,8 @@ __all__ = [
     "EntryKind",
     "EventKind",
     "EvidenceRef",
+    "Expense",
+    "ExpenseKind",
     "Experiment",
     "ExperimentArm",
     "Expire",
@@ -663,7 +687,9 @@ __all__ = [
     "Money",
     "MoneyAt",
     "NameOrder",
+    "NamedNumber",
     "NeedGap",
+    "NeedsGroup",
     "NextStep",
     "Not",
     "NotEstimableError",
@@ -720,6 +746,9 @@ __all__ = [
     "Segment",
     "SegmentChanges",
     "SegmentMembership",
+    "ServiceFloor",
+    "ServiceLevel",
+    "Snapshot",
     "SourceRecord",
     "Stage",
     "StageChange",
@@ -735,6 +764,7 @@ __all__ = [
     "Topic",
     "Touchpoint",
     "Transient",
+    "TreatmentPlan",
     "UnallocatedRefund",
     "UnitClosed",
     "Unknown",

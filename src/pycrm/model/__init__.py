@@ -79,6 +79,10 @@ if TYPE_CHECKING:
         EvidenceRef,
         Reason,
     )
+    from pycrm.model.expense import (
+        Expense,
+        ExpenseKind,
+    )
     from pycrm.model.experiment import (
         HOLDOUT,
         Assignment,
@@ -271,6 +275,11 @@ if TYPE_CHECKING:
     from pycrm.model.send_time import (
         first_free_time,
     )
+    from pycrm.model.snapshot import (
+        NamedNumber,
+        NeedsGroup,
+        Snapshot,
+    )
     from pycrm.model.source import (
         IdentityLink,
         SourceRecord,
@@ -289,6 +298,11 @@ if TYPE_CHECKING:
     from pycrm.model.touchpoint import (
         Touchpoint,
         first_touch,
+    )
+    from pycrm.model.treatment import (
+        ServiceFloor,
+        ServiceLevel,
+        TreatmentPlan,
     )
 
 # One name -> module table, resolved on first use: a hundred frozen classes cost 200 ms, and no program needs them all.
@@ -344,6 +358,8 @@ _HOME = {
     "EntryKind": "pycrm.model.points_entry",
     "EventKind": "pycrm.model.journey",
     "EvidenceRef": "pycrm.model.evidence",
+    "Expense": "pycrm.model.expense",
+    "ExpenseKind": "pycrm.model.expense",
     "Experiment": "pycrm.model.experiment",
     "ExperimentArm": "pycrm.model.experiment",
     "Expire": "pycrm.model.points_command",
@@ -385,7 +401,9 @@ _HOME = {
     "MoneyAt": "pycrm.model.money",
     "NO_FIELDS": "pycrm.model.custom",
     "NameOrder": "pycrm.model.customer",
+    "NamedNumber": "pycrm.model.snapshot",
     "NeedGap": "pycrm.model.knowledge",
+    "NeedsGroup": "pycrm.model.snapshot",
     "NextStep": "pycrm.model.next_step",
     "Not": "pycrm.model.predicate",
     "Offer": "pycrm.model.offer",
@@ -437,6 +455,9 @@ _HOME = {
     "Segment": "pycrm.model.segment",
     "SegmentChanges": "pycrm.model.segment",
     "SegmentMembership": "pycrm.model.segment",
+    "ServiceFloor": "pycrm.model.treatment",
+    "ServiceLevel": "pycrm.model.treatment",
+    "Snapshot": "pycrm.model.snapshot",
     "SourceRecord": "pycrm.model.source",
     "Stage": "pycrm.model.lifecycle",
     "StageChange": "pycrm.model.lifecycle",
@@ -450,6 +471,7 @@ _HOME = {
     "TierProgram": "pycrm.model.tier",
     "Topic": "pycrm.model.knowledge",
     "Touchpoint": "pycrm.model.touchpoint",
+    "TreatmentPlan": "pycrm.model.treatment",
     "UnallocatedRefund": "pycrm.model.order",
     "Validity": "pycrm.model.contact",
     "Value": "pycrm.model.custom",
@@ -550,6 +572,8 @@ __all__ = [
     "EntryKind",
     "EventKind",
     "EvidenceRef",
+    "Expense",
+    "ExpenseKind",
     "Experiment",
     "ExperimentArm",
     "Expire",
@@ -588,7 +612,9 @@ __all__ = [
     "Money",
     "MoneyAt",
     "NameOrder",
+    "NamedNumber",
     "NeedGap",
+    "NeedsGroup",
     "NextStep",
     "Not",
     "Offer",
@@ -639,6 +665,9 @@ __all__ = [
     "Segment",
     "SegmentChanges",
     "SegmentMembership",
+    "ServiceFloor",
+    "ServiceLevel",
+    "Snapshot",
     "SourceRecord",
     "Stage",
     "StageChange",
@@ -652,6 +681,7 @@ __all__ = [
     "TierProgram",
     "Topic",
     "Touchpoint",
+    "TreatmentPlan",
     "UnallocatedRefund",
     "Validity",
     "Value",

@@ -36,10 +36,10 @@ def engagements(unit: UnitOfWork, until: datetime) -> dict[str, list[Any]]:
     for id, customer, at, kind, outcome, direction in zip(*held.values(), strict=True):
         if customer is None:
             continue
-        customer = now.of(customer)
+        who = now.of(customer)
         answer = direction == Direction.IN
-        rows.append((customer, str(id), str(kind), at, answer))
+        rows.append((who, str(id), str(kind), at, answer))
         if outcome is not None:
-            rows.append((customer, f"{id}:{outcome}", f"{kind}:{outcome}", at, answer))
+            rows.append((who, f"{id}:{outcome}", f"{kind}:{outcome}", at, answer))
     columns = zip(*rows, strict=True) if rows else ((),) * len(names)
     return {name: list(column) for name, column in zip(names, columns, strict=True)}

@@ -269,6 +269,32 @@ CREATE TABLE segment (
     PRIMARY KEY (tenant, id), 
     CONSTRAINT uq_segment_name UNIQUE (tenant, name, live)
 )CHARSET=utf8mb4 ENGINE=InnoDB COLLATE utf8mb4_0900_bin;
+CREATE TABLE snapshot (
+    tenant VARCHAR(64) NOT NULL, 
+    id BINARY(16) NOT NULL, 
+    version BIGINT NOT NULL, 
+    live SMALLINT, 
+    added_at DATETIME(6) NOT NULL, 
+    added_by LONGTEXT, 
+    added_because LONGTEXT, 
+    run VARCHAR(255) NOT NULL, 
+    as_of DATE NOT NULL, 
+    since DATE NOT NULL, 
+    until DATETIME(6) NOT NULL, 
+    currency LONGTEXT NOT NULL, 
+    customers BIGINT NOT NULL, 
+    orders BIGINT NOT NULL, 
+    refunds BIGINT NOT NULL, 
+    expenses BIGINT NOT NULL, 
+    facts BIGINT NOT NULL, 
+    interactions BIGINT NOT NULL, 
+    policy LONGTEXT, 
+    scoring LONGTEXT, 
+    document LONGTEXT, 
+    PRIMARY KEY (tenant, id), 
+    CONSTRAINT uq_snapshot_run_as_of UNIQUE (tenant, run, as_of, live)
+)CHARSET=utf8mb4 ENGINE=InnoDB COLLATE utf8mb4_0900_bin;
+CREATE INDEX ix_snapshot_as_of ON snapshot (tenant, as_of, id);
 CREATE TABLE source_record (
     tenant VARCHAR(64) NOT NULL, 
     id BINARY(16) NOT NULL, 
@@ -285,6 +311,20 @@ CREATE TABLE source_record (
     CONSTRAINT uq_source_record_source_key UNIQUE (tenant, source, `key`, live)
 )CHARSET=utf8mb4 ENGINE=InnoDB COLLATE utf8mb4_0900_bin;
 CREATE INDEX ix_source_record_received_at ON source_record (tenant, received_at, id);
+CREATE TABLE treatment_plan (
+    tenant VARCHAR(64) NOT NULL, 
+    id BINARY(16) NOT NULL, 
+    version BIGINT NOT NULL, 
+    live SMALLINT, 
+    added_at DATETIME(6) NOT NULL, 
+    added_by LONGTEXT, 
+    added_because LONGTEXT, 
+    edition VARCHAR(255) NOT NULL, 
+    valid_from DATE, 
+    document LONGTEXT, 
+    PRIMARY KEY (tenant, id), 
+    CONSTRAINT uq_treatment_plan_edition UNIQUE (tenant, edition, live)
+)CHARSET=utf8mb4 ENGINE=InnoDB COLLATE utf8mb4_0900_bin;
 CREATE TABLE assessment (
     tenant VARCHAR(64) NOT NULL, 
     id BINARY(16) NOT NULL, 
@@ -304,6 +344,15 @@ CREATE TABLE assessment (
     monetary_score BIGINT, 
     segment LONGTEXT, 
     tier VARCHAR(255) NOT NULL, 
+    needs LONGTEXT, 
+    fit_score BIGINT, 
+    engagement_score BIGINT, 
+    grade LONGTEXT, 
+    policy LONGTEXT, 
+    refunds BIGINT NOT NULL, 
+    expenses BIGINT NOT NULL, 
+    facts BIGINT NOT NULL, 
+    interactions BIGINT NOT NULL, 
     document LONGTEXT, 
     PRIMARY KEY (tenant, id), 
     CONSTRAINT uq_assessment_customer_id_run_as_of UNIQUE (tenant, customer_id, run, as_of, live), 
@@ -420,6 +469,26 @@ CREATE TABLE customer_fact (
     CONSTRAINT fk_customer_fact_customer_id FOREIGN KEY(tenant, customer_id) REFERENCES customer (tenant, id)
 )CHARSET=utf8mb4 ENGINE=InnoDB COLLATE utf8mb4_0900_bin;
 CREATE INDEX ix_customer_fact_customer_id_recorded_at ON customer_fact (tenant, customer_id, recorded_at, id);
+CREATE TABLE expense (
+    tenant VARCHAR(64) NOT NULL, 
+    id BINARY(16) NOT NULL, 
+    version BIGINT NOT NULL, 
+    live SMALLINT, 
+    added_at DATETIME(6) NOT NULL, 
+    added_by LONGTEXT, 
+    added_because LONGTEXT, 
+    customer_id BINARY(16) NOT NULL, 
+    `key` VARCHAR(255) NOT NULL, 
+    at DATETIME(6) NOT NULL, 
+    kind LONGTEXT NOT NULL, 
+    note LONGTEXT, 
+    document LONGTEXT, 
+    PRIMARY KEY (tenant, id), 
+    CONSTRAINT uq_expense_key UNIQUE (tenant, `key`, live), 
+    CONSTRAINT fk_expense_customer_id FOREIGN KEY(tenant, customer_id) REFERENCES customer (tenant, id)
+)CHARSET=utf8mb4 ENGINE=InnoDB COLLATE utf8mb4_0900_bin;
+CREATE INDEX ix_expense_at ON expense (tenant, at, id);
+CREATE INDEX ix_expense_customer_id ON expense (tenant, customer_id, id);
 CREATE TABLE exposure (
     tenant VARCHAR(64) NOT NULL, 
     id BINARY(16) NOT NULL, 

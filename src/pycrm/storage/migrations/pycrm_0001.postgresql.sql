@@ -269,6 +269,32 @@ CREATE TABLE segment (
     PRIMARY KEY (tenant, id), 
     CONSTRAINT uq_segment_name UNIQUE (tenant, name, live)
 );
+CREATE TABLE snapshot (
+    tenant TEXT COLLATE "C" NOT NULL, 
+    id UUID NOT NULL, 
+    version BIGINT NOT NULL, 
+    live SMALLINT, 
+    added_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    added_by TEXT COLLATE "C", 
+    added_because TEXT COLLATE "C", 
+    run TEXT COLLATE "C" NOT NULL, 
+    as_of DATE NOT NULL, 
+    since DATE NOT NULL, 
+    until TIMESTAMP WITH TIME ZONE NOT NULL, 
+    currency TEXT COLLATE "C" NOT NULL, 
+    customers BIGINT NOT NULL, 
+    orders BIGINT NOT NULL, 
+    refunds BIGINT NOT NULL, 
+    expenses BIGINT NOT NULL, 
+    facts BIGINT NOT NULL, 
+    interactions BIGINT NOT NULL, 
+    policy TEXT COLLATE "C", 
+    scoring TEXT COLLATE "C", 
+    document JSONB, 
+    PRIMARY KEY (tenant, id), 
+    CONSTRAINT uq_snapshot_run_as_of UNIQUE (tenant, run, as_of, live)
+);
+CREATE INDEX ix_snapshot_as_of ON snapshot (tenant, as_of, id);
 CREATE TABLE source_record (
     tenant TEXT COLLATE "C" NOT NULL, 
     id UUID NOT NULL, 
@@ -285,6 +311,20 @@ CREATE TABLE source_record (
     CONSTRAINT uq_source_record_source_key UNIQUE (tenant, source, key, live)
 );
 CREATE INDEX ix_source_record_received_at ON source_record (tenant, received_at, id);
+CREATE TABLE treatment_plan (
+    tenant TEXT COLLATE "C" NOT NULL, 
+    id UUID NOT NULL, 
+    version BIGINT NOT NULL, 
+    live SMALLINT, 
+    added_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    added_by TEXT COLLATE "C", 
+    added_because TEXT COLLATE "C", 
+    edition TEXT COLLATE "C" NOT NULL, 
+    valid_from DATE, 
+    document JSONB, 
+    PRIMARY KEY (tenant, id), 
+    CONSTRAINT uq_treatment_plan_edition UNIQUE (tenant, edition, live)
+);
 CREATE TABLE assessment (
     tenant TEXT COLLATE "C" NOT NULL, 
     id UUID NOT NULL, 
@@ -304,6 +344,15 @@ CREATE TABLE assessment (
     monetary_score BIGINT, 
     segment TEXT COLLATE "C", 
     tier TEXT COLLATE "C" NOT NULL, 
+    needs TEXT COLLATE "C", 
+    fit_score BIGINT, 
+    engagement_score BIGINT, 
+    grade TEXT COLLATE "C", 
+    policy TEXT COLLATE "C", 
+    refunds BIGINT NOT NULL, 
+    expenses BIGINT NOT NULL, 
+    facts BIGINT NOT NULL, 
+    interactions BIGINT NOT NULL, 
     document JSONB, 
     PRIMARY KEY (tenant, id), 
     CONSTRAINT uq_assessment_customer_id_run_as_of UNIQUE (tenant, customer_id, run, as_of, live), 
@@ -420,6 +469,26 @@ CREATE TABLE customer_fact (
     CONSTRAINT fk_customer_fact_customer_id FOREIGN KEY(tenant, customer_id) REFERENCES customer (tenant, id)
 );
 CREATE INDEX ix_customer_fact_customer_id_recorded_at ON customer_fact (tenant, customer_id, recorded_at, id);
+CREATE TABLE expense (
+    tenant TEXT COLLATE "C" NOT NULL, 
+    id UUID NOT NULL, 
+    version BIGINT NOT NULL, 
+    live SMALLINT, 
+    added_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    added_by TEXT COLLATE "C", 
+    added_because TEXT COLLATE "C", 
+    customer_id UUID NOT NULL, 
+    key TEXT COLLATE "C" NOT NULL, 
+    at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    kind TEXT COLLATE "C" NOT NULL, 
+    note TEXT COLLATE "C", 
+    document JSONB, 
+    PRIMARY KEY (tenant, id), 
+    CONSTRAINT uq_expense_key UNIQUE (tenant, key, live), 
+    CONSTRAINT fk_expense_customer_id FOREIGN KEY(tenant, customer_id) REFERENCES customer (tenant, id)
+);
+CREATE INDEX ix_expense_at ON expense (tenant, at, id);
+CREATE INDEX ix_expense_customer_id ON expense (tenant, customer_id, id);
 CREATE TABLE exposure (
     tenant TEXT COLLATE "C" NOT NULL, 
     id UUID NOT NULL, 

@@ -292,6 +292,33 @@ CREATE TABLE segment (
     CONSTRAINT uq_segment_name UNIQUE (tenant, name, live)
 )
  STRICT;
+CREATE TABLE snapshot (
+    tenant TEXT NOT NULL, 
+    id BLOB NOT NULL, 
+    version INTEGER NOT NULL, 
+    live INTEGER, 
+    added_at TEXT NOT NULL, 
+    added_by TEXT, 
+    added_because TEXT, 
+    run TEXT NOT NULL, 
+    as_of TEXT NOT NULL, 
+    since TEXT NOT NULL, 
+    until TEXT NOT NULL, 
+    currency TEXT NOT NULL, 
+    customers INTEGER NOT NULL, 
+    orders INTEGER NOT NULL, 
+    refunds INTEGER NOT NULL, 
+    expenses INTEGER NOT NULL, 
+    facts INTEGER NOT NULL, 
+    interactions INTEGER NOT NULL, 
+    policy TEXT, 
+    scoring TEXT, 
+    document TEXT, 
+    PRIMARY KEY (tenant, id), 
+    CONSTRAINT uq_snapshot_run_as_of UNIQUE (tenant, run, as_of, live)
+)
+ STRICT;
+CREATE INDEX ix_snapshot_as_of ON snapshot (tenant, as_of, id);
 CREATE TABLE source_record (
     tenant TEXT NOT NULL, 
     id BLOB NOT NULL, 
@@ -309,6 +336,21 @@ CREATE TABLE source_record (
 )
  STRICT;
 CREATE INDEX ix_source_record_received_at ON source_record (tenant, received_at, id);
+CREATE TABLE treatment_plan (
+    tenant TEXT NOT NULL, 
+    id BLOB NOT NULL, 
+    version INTEGER NOT NULL, 
+    live INTEGER, 
+    added_at TEXT NOT NULL, 
+    added_by TEXT, 
+    added_because TEXT, 
+    edition TEXT NOT NULL, 
+    valid_from TEXT, 
+    document TEXT, 
+    PRIMARY KEY (tenant, id), 
+    CONSTRAINT uq_treatment_plan_edition UNIQUE (tenant, edition, live)
+)
+ STRICT;
 CREATE TABLE assessment (
     tenant TEXT NOT NULL, 
     id BLOB NOT NULL, 
@@ -328,6 +370,15 @@ CREATE TABLE assessment (
     monetary_score INTEGER, 
     segment TEXT, 
     tier TEXT NOT NULL, 
+    needs TEXT, 
+    fit_score INTEGER, 
+    engagement_score INTEGER, 
+    grade TEXT, 
+    policy TEXT, 
+    refunds INTEGER NOT NULL, 
+    expenses INTEGER NOT NULL, 
+    facts INTEGER NOT NULL, 
+    interactions INTEGER NOT NULL, 
     document TEXT, 
     PRIMARY KEY (tenant, id), 
     CONSTRAINT uq_assessment_customer_id_run_as_of UNIQUE (tenant, customer_id, run, as_of, live), 
@@ -450,6 +501,27 @@ CREATE TABLE customer_fact (
 )
  STRICT;
 CREATE INDEX ix_customer_fact_customer_id_recorded_at ON customer_fact (tenant, customer_id, recorded_at, id);
+CREATE TABLE expense (
+    tenant TEXT NOT NULL, 
+    id BLOB NOT NULL, 
+    version INTEGER NOT NULL, 
+    live INTEGER, 
+    added_at TEXT NOT NULL, 
+    added_by TEXT, 
+    added_because TEXT, 
+    customer_id BLOB NOT NULL, 
+    "key" TEXT NOT NULL, 
+    at TEXT NOT NULL, 
+    kind TEXT NOT NULL, 
+    note TEXT, 
+    document TEXT, 
+    PRIMARY KEY (tenant, id), 
+    CONSTRAINT uq_expense_key UNIQUE (tenant, "key", live), 
+    CONSTRAINT fk_expense_customer_id FOREIGN KEY(tenant, customer_id) REFERENCES customer (tenant, id)
+)
+ STRICT;
+CREATE INDEX ix_expense_at ON expense (tenant, at, id);
+CREATE INDEX ix_expense_customer_id ON expense (tenant, customer_id, id);
 CREATE TABLE exposure (
     tenant TEXT NOT NULL, 
     id BLOB NOT NULL, 
