@@ -343,18 +343,19 @@ def order_lines(currency):
 def orders(draw):
     currency = draw(currencies)
     lines = draw(many(order_lines(currency)))
+    placed, delivered = sorted((draw(instants), draw(instants)))
     order = Order(
         **{name: draw(strategy) for name, strategy in _entity().items()},
         customer_id=draw(ids),
         number=draw(text()),
-        placed_at=draw(instants),
+        placed_at=placed,
         currency=currency,
         lines=lines,
         status=draw(st.sampled_from(OrderStatus)),
         channel=draw(maybe(channels)),
         coupons=draw(many(text())),
         promised_at=draw(maybe(instants)),
-        delivered_at=draw(maybe(instants)),
+        delivered_at=draw(st.sampled_from([None, delivered])),
         cart_id=draw(maybe(ids)),
         custom=draw(custom),
     )
@@ -367,7 +368,7 @@ def orders(draw):
             at=draw(instants),
             amount=order.gross * share,
             line=line,
-            quantity=draw(maybe(st.just(Decimal(1)))),
+            quantity=draw(maybe(st.just(Decimal(1) if line is None else lines[line].quantity))),
             reason=draw(maybe(text())),
         )
     )

@@ -1,6 +1,6 @@
 """Totals are those of the lines, refunds never exceed what was paid, and one order has one currency."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -85,6 +85,8 @@ def test_one_order_has_one_currency():
 @pytest.mark.parametrize(
     "fields",
     [{"currency": "XXX"}, {"currency": None}, {"number": ""}, {"placed_at": datetime(2026, 1, 1)}, {"lines": [line()]}, {"channel": "fax"},
+     {"delivered_at": NOON - timedelta(microseconds=1)},
+     {"refunds": (refund(1, line=0, quantity=3),)}, {"refunds": (refund(1, line=0, quantity=1), refund(1, line=0, quantity=2))},
      {"refunds": (refund(99),)}, {"refunds": (refund(1, line=1),)}, {"status": "paid"}, {"coupons": ("",)}],
 )  # fmt: skip
 def test_an_impossible_order_is_refused(fields):
@@ -104,6 +106,7 @@ def test_an_impossible_refund_is_refused(fields):
 
 def test_a_refund_may_name_its_line_and_quantity():
     assert order(line()).refund(refund("2.50", line=0, quantity=1, reason="cold")).refunds[0].quantity == Decimal(1)
+    assert order(line(), delivered_at=NOON, refunds=(refund(1, line=0, quantity=2),)).delivered_at == NOON
 
 
 @pytest.mark.parametrize("amount", [0, -1])

@@ -152,6 +152,15 @@ def test_a_path_that_is_no_path_is_refused(path):
         where(path)
 
 
+@pytest.mark.parametrize(
+    "make",
+    [lambda: AllOf(None), lambda: AllOf("abc"), lambda: AnyOf([1]), lambda: AnyOf((None,)), lambda: Not(None), lambda: Not(True)],
+)  # fmt: skip
+def test_what_is_no_predicate_is_no_part_of_one(make):
+    with pytest.raises(InvalidValueError, match=r"give .*predicate"):
+        make()
+
+
 def test_python_words_for_and_or_not_are_refused():
     with pytest.raises(InvalidValueError, match="combine with"):
         bool(where("a") == 1)

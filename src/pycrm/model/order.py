@@ -173,7 +173,7 @@ class Order(Entity):
     lines : tuple of OrderLine
         What was bought.
     refunds : tuple of Refund
-        What was given back; never more than was paid.
+        What was given back; never more than was paid, and of no line more than was bought.
     status : OrderStatus
         A cancelled order is worth nothing.
     channel : str, optional
@@ -181,7 +181,7 @@ class Order(Entity):
     coupons : tuple of str
         Codes used.
     promised_at, delivered_at : datetime, optional
-        What we said and what we did.
+        What we said and what we did; delivered no sooner than placed.
     cart_id : UUID, optional
         The cart it was.
 
@@ -217,13 +217,22 @@ class Order(Entity):
         for line in self.lines:
             if line.unit_price.currency != self.currency:
                 raise CurrencyMismatchError(self.currency, line.unit_price.currency)
+        returned: dict[int, Decimal] = {}
         for refund in self.refunds:
             if refund.amount.currency != self.currency:
                 raise CurrencyMismatchError(self.currency, refund.amount.currency)
             if refund.line is not None and refund.line >= len(self.lines):
                 raise InvalidValueError("line", refund.line, f"the order has {len(self.lines)} lines, counted from 0")
+            if refund.line is not None and refund.quantity is not None:
+                returned[refund.line] = returned.get(refund.line, Decimal(0)) + refund.quantity
+        for number, back in returned.items():
+            if back > self.lines[number].quantity:
+                fix = f"of line {number}, {self.lines[number].quantity} were bought; at most those come back"
+                raise InvalidValueError("quantity", back, fix)
         if self.refunded > self.gross:
             raise InvalidValueError("refunds", self.refunded, f"refunds are at most what was paid, {self.gross}")
+        if self.delivered_at is not None and self.delivered_at < self.placed_at:
+            raise InvalidValueError("delivered_at", self.delivered_at, f"the order was placed at {self.placed_at}")
 
     @property
     def gross(self) -> Money:

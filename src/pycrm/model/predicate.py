@@ -133,14 +133,22 @@ class _Combined:
         return any_of(self, other)  # type: ignore[arg-type]  # each subclass is a member of the union
 
     def __invert__(self) -> Not:
-        return Not(self)  # type: ignore[arg-type]  # each subclass is a member of the union
+        return Not(self)
 
     def __bool__(self) -> bool:
         raise InvalidValueError("predicate", self, "combine with & | ~, not with and, or, not; ask with evaluate()")
 
 
-def _parts(parts: Iterable[Predicate]) -> tuple[Predicate, ...]:
-    return tuple(parts)
+def _part(part: object) -> Any:
+    if not isinstance(part, _Combined):
+        raise InvalidValueError("part", part, "give a predicate, such as where('status') == 'open'")
+    return part
+
+
+def _parts(parts: object) -> tuple[Predicate, ...]:
+    if isinstance(parts, str) or not isinstance(parts, Iterable):
+        raise InvalidValueError("parts", parts, "give several predicates, such as (where('status') == 'open',)")
+    return tuple(_part(each) for each in parts)
 
 
 @frozen
@@ -192,7 +200,7 @@ class AnyOf(_Combined):
 class Not(_Combined):
     """The part does not hold."""
 
-    part: Predicate
+    part: Predicate = field(converter=_part)
 
 
 Predicate: TypeAlias = Where | AllOf | AnyOf | Not

@@ -78,6 +78,11 @@ def desc(path: str, *, nulls: Literal["first", "last"] = "last") -> By:
     return By(path, "desc", nulls)
 
 
+def _is_class(_: Any, __: Any, model: Any) -> None:
+    if not isinstance(model, type):
+        raise InvalidValueError("model", model, "give the class that is asked for, such as Customer")
+
+
 def _condition(where: object) -> Any:
     if where is not None and not isinstance(where, Where | AllOf | AnyOf | Not):
         raise InvalidValueError("where", where, "give a predicate, such as where('status') == 'open'")
@@ -108,7 +113,7 @@ class Query(Generic[E]):
         Whether removed entities are found too.
     """
 
-    model: type[E]
+    model: type[E] = field(validator=_is_class)
     where: Predicate | None = field(default=None, converter=_condition)
     order: tuple[By, ...] = field(default=(), converter=_terms)
     deleted: bool = False
