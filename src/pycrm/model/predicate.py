@@ -145,10 +145,11 @@ def _part(part: object) -> Any:
     return part
 
 
-def _parts(parts: object) -> tuple[Predicate, ...]:
-    if isinstance(parts, str) or not isinstance(parts, Iterable):
-        raise InvalidValueError("parts", parts, "give several predicates, such as (where('status') == 'open',)")
-    return tuple(_part(each) for each in parts)
+def _parts(parts: Iterable[Predicate]) -> tuple[Predicate, ...]:
+    given: object = parts
+    if isinstance(given, str) or not isinstance(given, Iterable):
+        raise InvalidValueError("parts", given, "give several predicates, such as (where('status') == 'open',)")
+    return tuple(_part(each) for each in given)
 
 
 @frozen
