@@ -3,9 +3,31 @@
 They meet only in the store: each writes what the next one reads, and returns a report value.
 """
 
-from pycrm.workflows import differentiate, identify, improve, interact, loyalty, measure, personalise, refer, review
+from pycrm.workflows import (
+    differentiate,
+    identify,
+    improve,
+    interact,
+    loyalty,
+    measure,
+    personalise,
+    refer,
+    review,
+    segments,
+)
 
-__all__ = ["differentiate", "identify", "improve", "interact", "loyalty", "measure", "personalise", "refer", "review"]
+__all__ = [
+    "differentiate",
+    "identify",
+    "improve",
+    "interact",
+    "loyalty",
+    "measure",
+    "personalise",
+    "refer",
+    "review",
+    "segments",
+]
 
 
 def __dir__() -> list[str]:

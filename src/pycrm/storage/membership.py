@@ -1,0 +1,170 @@
+"""Who is in which segment, answered by the store: conditions on stored fields become its questions, the rest is set algebra."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import date
+from typing import Any, Final
+from uuid import UUID
+
+import attrs
+from attrs import field, frozen
+
+from pycrm.errors import InvalidValueError
+from pycrm.model.assessment import Assessment
+from pycrm.model.customer import Customer
+from pycrm.model.predicate import AllOf, AnyOf, Not, Op, Predicate, Where, all_of, any_of, compare, paths_of, where
+from pycrm.model.segment import SEGMENTS, Segment, in_order
+from pycrm.storage.columns import read_columns
+from pycrm.storage.identity import Aliases, aliases
+from pycrm.storage.protocols import UnitOfWork
+from pycrm.storage.query import Query, desc
+
+__all__ = ["ASSESSED", "segment_members", "segment_row"]
+
+ASSESSED: Final[Mapping[str, str]] = {
+    "orders": "orders",
+    "value": "historic_value.amount",
+    "profit": "profit.amount",
+    "expected_value": "expected_value.amount",
+    "potential_value": "potential_value.amount",
+    "probability_alive": "probability_alive",
+    "segment": "segment",
+    "tier": "tier",
+    "needs": "needs",
+    "fit_score": "fit_score",
+    "engagement_score": "engagement_score",
+    "grade": "grade",
+}
+"""What a condition may ask of the last snapshot, and where an assessment holds it; missing where there is no assessment.
+
+Every other path is a path on the customer; ``where("segments").contains("loyal")`` asks for a segment built before.
+"""
+
+
+def segment_members(
+    unit: UnitOfWork, segments: Iterable[Segment], *, as_of: date | None = None
+) -> dict[str, frozenset[UUID]]:
+    """Return who is in each segment, those built on others included.
+
+    Parameters
+    ----------
+    unit : UnitOfWork
+        Of any store.
+    segments : iterable of Segment
+        All that ask for each other.
+    as_of : date, optional
+        The last snapshot that is not later is the one that conditions ask; the last of all by default.
+
+    Raises
+    ------
+    InvalidValueError
+        If they ask for each other in a circle, or for one that is not there.
+
+    Notes
+    -----
+    The same answer as `Segment.holds` for each customer, one by one. A condition on the customer goes to the store whole,
+    however it is nested; one on the snapshot goes to it comparison by comparison, because who has no assessment is not there.
+
+    Examples
+    --------
+    >>> from pycrm.model.customer import PersonName
+    >>> from pycrm.storage import MemoryStore
+    >>> spanish = Segment(name="spanish", definition=where("country") == "ES")
+    >>> with MemoryStore().begin() as unit:
+    ...     _ = unit.customers.add(Customer(name=PersonName(given="Ana"), country="ES"))
+    ...     [len(ids) for ids in segment_members(unit, [spanish]).values()]
+    [1]
+    """
+    now = aliases(unit)
+    everybody = frozenset(read_columns(unit, Query(Customer), ["id"])["id"]) - now.into.keys()
+    asked = _Asked(unit=unit, everybody=everybody, now=now, snapshot=_last_snapshot(unit, as_of))
+    for segment in in_order(segments):
+        held = frozenset[UUID]() if segment.definition is None else asked.answer(segment.definition)
+        by_hand, kept_out = (frozenset(map(now.of, ids)) for ids in (segment.included, segment.excluded))
+        asked.found[segment.name] = ((held | by_hand) & everybody) - kept_out
+    return asked.found
+
+
+def _last_snapshot(unit: UnitOfWork, as_of: date | None) -> Predicate | None:
+    until = None if as_of is None else where("as_of") <= as_of
+    newest = unit.of(Assessment).page(Query(Assessment, until, order=(desc("as_of"), desc("id"))), size=1).items
+    return None if not newest else (where("as_of") == newest[0].as_of) & (where("run") == newest[0].run)
+
+
+@frozen(eq=False)
+class _Asked:
+    """A condition being answered, with the segments found so far."""
+
+    unit: UnitOfWork
+    everybody: frozenset[UUID]
+    now: Aliases
+    snapshot: Predicate | None
+    found: dict[str, frozenset[UUID]] = field(factory=dict)
+
+    def answer(self, predicate: Predicate) -> frozenset[UUID]:
+        """Return everybody for whom the condition holds."""
+        if all(path.partition(".")[0] not in _ELSEWHERE for path in paths_of(predicate)):
+            return frozenset(read_columns(self.unit, Query(Customer, predicate), ["id"])["id"]) & self.everybody
+        match predicate:
+            case Where(path=path) if path.partition(".")[0] == SEGMENTS:
+                return self._of_segments(predicate)
+            case Where():
+                return self._of_snapshot(predicate)
+            case Not(part=part):
+                return self.everybody - self.answer(part)
+            case AllOf(parts=parts):
+                return self.everybody.intersection(*map(self.answer, _gathered(parts, all_of)))
+            case AnyOf(parts=parts):
+                return frozenset[UUID]().union(*map(self.answer, _gathered(parts, any_of)))
+        raise InvalidValueError("definition", predicate, "give a condition, such as where('orders') >= 3")
+
+    def _of_segments(self, asked: Where) -> frozenset[UUID]:
+        if asked.path != SEGMENTS:
+            # A name has nothing below it.
+            return self.everybody if asked.op is Op.IS_NULL and asked.value else frozenset()
+        if asked.op is Op.IS_NULL:
+            some = frozenset[UUID]().union(*self.found.values())
+            return self.everybody - some if asked.value else some
+        hits = (ids for name, ids in self.found.items() if compare(asked.op, name, asked.value, element=True))
+        return frozenset[UUID]().union(*hits)
+
+    def _of_snapshot(self, asked: Where) -> frozenset[UUID]:
+        if asked.op is Op.IS_NULL and asked.value:
+            return self.everybody - self._of_snapshot(attrs.evolve(asked, value=False))
+        if self.snapshot is None:
+            return frozenset()
+        name, _, below = asked.path.partition(".")
+        path = ASSESSED[name] + (f".{below}" if below else "")
+        query = Query(Assessment, self.snapshot & attrs.evolve(asked, path=path))
+        ids = read_columns(self.unit, query, ["customer_id"])["customer_id"]
+        return frozenset(ids) & self.everybody
+
+
+_ELSEWHERE = frozenset({SEGMENTS, *ASSESSED})
+
+
+def _gathered(parts: tuple[Predicate, ...], joined: Any) -> Iterator[Predicate]:
+    """Yield the parts, those that ask only the customer as one question."""
+    ours = [part for part in parts if all(path.partition(".")[0] not in _ELSEWHERE for path in paths_of(part))]
+    if ours:
+        yield joined(*ours)
+    yield from (part for part in parts if part not in ours)
+
+
+def segment_row(customer: Customer, assessment: Assessment | None) -> dict[str, Any]:
+    """Return what conditions of segments ask about one customer: his fields, and those of his assessment over them.
+
+    Examples
+    --------
+    >>> from pycrm.model.customer import PersonName
+    >>> segment_row(Customer(name=PersonName(given="Ana"), country="ES"), None)["country"]
+    'ES'
+    """
+    row = {attribute.name: getattr(customer, attribute.name) for attribute in attrs.fields(type(customer))}
+    for name, path in ASSESSED.items():
+        value: Any = assessment
+        for part in path.split("."):
+            value = getattr(value, part, None)
+        row[name] = value
+    return row
