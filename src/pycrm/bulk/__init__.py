@@ -1,10 +1,11 @@
 """The rules of the model over whole columns: the same answers as one by one."""
 
+from pycrm.bulk.eligibility import Holdings, objection_columns
 from pycrm.bulk.permission import consent_columns
 from pycrm.bulk.predicate import evaluate_columns
 from pycrm.bulk.stages import StageSteps, derive_stages
 
-__all__ = ["StageSteps", "consent_columns", "derive_stages", "evaluate_columns"]
+__all__ = ["Holdings", "StageSteps", "consent_columns", "derive_stages", "evaluate_columns", "objection_columns"]
 
 
 def __dir__() -> list[str]:

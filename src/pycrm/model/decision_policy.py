@@ -55,6 +55,9 @@ class DecisionPolicy:
         The chance that an offer is taken, before anything is known.
     strength : float
         How many answers this is worth.
+    silence : float
+        Share of those who could be told something that are left alone this once, by chance, so that it is learned what comes by
+        itself from customers like these; below 1.
     floor : float
         Share of the customers of each group, of those who may be given something, who are given something even where it brings
         nothing.
@@ -81,6 +84,7 @@ class DecisionPolicy:
     explore: bool = field(default=True, validator=is_a(bool))
     prior: float = field(default=0.05, validator=is_fraction)
     strength: float = 20.0
+    silence: float = field(default=0.05, validator=is_fraction)
     floor: float = field(default=0.0, validator=is_fraction)
     floor_by: str = field(default="tier", validator=is_line)
     tell_fallback: bool = field(default=False, validator=is_a(bool))
@@ -88,6 +92,8 @@ class DecisionPolicy:
     def __attrs_post_init__(self) -> None:
         if self.holdout >= 1.0:
             raise InvalidValueError("holdout", self.holdout, "give a share below 1")
+        if self.silence >= 1.0:
+            raise InvalidValueError("silence", self.silence, "give a share below 1")
         if not 0.0 < self.prior < 1.0:
             raise InvalidValueError("prior", self.prior, "give a chance between 0 and 1")
         if not self.strength > 0.0:
