@@ -45,7 +45,16 @@ from pycrm.workflows.personalise.learning import (
     match_levels,
     worth_of,
 )
-from pycrm.workflows.personalise.reading import Bought, Log, bought_until, customer_rows, log_until, needs_known, told_since, us
+from pycrm.workflows.personalise.reading import (
+    Bought,
+    Log,
+    bought_until,
+    customer_rows,
+    log_until,
+    needs_known,
+    told_since,
+    us,
+)
 
 __all__ = ["PersonaliseReport", "decide", "held_out"]
 
