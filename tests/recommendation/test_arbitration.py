@@ -120,6 +120,13 @@ def test_what_was_tried_often_is_believed_and_what_was_tried_little_leans_on_the
     assert learned.mean[1, 2] == pytest.approx(learned.mean[1, 0])
 
 
+def test_a_context_leans_on_those_of_its_kind():
+    context, taken = [0] * 200, [1] * 100 + [0] * 100
+    learned = Responses.fit([0] * 200, context, taken, arms=1, contexts=3, kind=[0, 0, 1])
+    assert learned.mean[1, 0] > 0.4
+    assert learned.mean[2, 0] < learned.mean[1, 0]
+
+
 def test_draws_have_the_mean_that_is_expected():
     learned = Responses.fit([0, 0, 1], [0, 0, 0], [1, 0, 0], arms=2, contexts=1)
     where = np.zeros((20_000, 2), int)
@@ -150,7 +157,7 @@ def test_a_trial_that_is_none_is_refused(wrong):
         Responses.fit(**{"arm": [0], "context": [0], "taken": [1], "arms": 2, "contexts": 1, **wrong})
 
 
-@pytest.mark.parametrize("wrong", [{"prior": 0.0}, {"prior": 1.0}, {"strength": 0.0}])
+@pytest.mark.parametrize("wrong", [{"prior": 0.0}, {"prior": 1.0}, {"strength": 0.0}, {"pooling": 0.0}])
 def test_a_prior_that_is_certain_is_refused(wrong):
     with pytest.raises(InvalidValueError):
         Responses.fit([0], [0], [1], arms=1, contexts=1, **wrong)

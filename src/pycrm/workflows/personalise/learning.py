@@ -152,6 +152,7 @@ class Beliefs:
             log.accepted[tried].astype(np.int64),
             arms=m,
             contexts=CONTEXTS,
+            kind=np.arange(CONTEXTS) // 9,
             weight=_weights(log.at[tried], at, policy.half_life),
             prior=policy.prior,
             strength=policy.strength,
