@@ -342,3 +342,11 @@ def test_the_demo_says_what_each_of_the_four_verbs_found(folder, capsys):
     assert main(["demo", "--customers", "60", "--store", f"sqlite:///{folder}/demo.db", "--out", "demo.html"]) == 0
     said = capsys.readouterr().out
     assert all(f"{verb}: " in said for verb in ("Identify", "Differentiate", "Interact", "Personalise"))
+
+
+def test_the_demo_shows_tiers_who_moved_and_whether_care_is_even(folder):
+    assert main(["demo", "--customers", "150", "--store", "sqlite:///demo.db", "--json", "d.json"]) == 0
+    page = Path("report.html").read_text(encoding="utf-8")
+    for said in ("Value tiers", "From the tier of", "Groups of needs", "Fairness: share of customers", "four-fifths"):
+        assert said in page
+    assert len({one.as_of for one in everything("sqlite:///demo.db", Assessment)}) == 2

@@ -344,6 +344,15 @@ def test_a_policy_is_never_without_its_audit():
     assert policy_of(plan()).floor["answer_hours"].holds(48.0)
 
 
+def test_ages_are_compared_in_bands():
+    ages = (29, 30, 44, 45, 59, 60)
+    people = [customer(f"a{age}", birth_date=TODAY.replace(year=TODAY.year - age)) for age in ages] + [customer("x")]
+    store = store_of(*people, order(people[0], 1, 9, 10))
+    report = differentiate.assess(store, as_of=TODAY, audit=["age_band"], min_rows=1)
+    found = {row.group[0]: row.rows for row in report.fairness["age_band"].groups}
+    assert found == {"under 30": 1, "30 to 44": 2, "45 to 59": 2, "60 and over": 1, "missing": 1}
+
+
 def need(who, name, strength=1.0, days=30):
     return CustomerFact(
         customer_id=who.id,

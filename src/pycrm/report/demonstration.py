@@ -20,6 +20,7 @@ from pycrm.model.offer import Offer, OfferKind
 from pycrm.model.order import Order
 from pycrm.model.predicate import where
 from pycrm.model.source import SourceRecord
+from pycrm.report import differentiating
 from pycrm.report.importing import owners_of
 from pycrm.report.section import Bar, Section, Table
 from pycrm.report.together import Together
@@ -108,7 +109,7 @@ def fill(
         identified = identify.resolve(together, at=now)
         as_of = now.date()
         say("differentiate")
-        assessed = differentiate.assess(together, as_of=as_of, unit=unit)
+        assessed = differentiating.assess_twice(together, as_of, unit)
         say("interact")
         planned = interact.plan(together, as_of=as_of, at=now)
         say("personalise")
@@ -222,23 +223,7 @@ def _assessed(loop: Loop) -> Section:
             title="Differentiate",
             sentences=("The customers were assessed before; the snapshot is in the store.",),
         )
-    found = loop.assessed
-    worth = (
-        ""
-        if found.expected_value is None
-        else f" and are expected to bring {found.expected_value} in the next twelve months"
-    )
-    return Section(
-        name="differentiate",
-        title="Differentiate",
-        sentences=(
-            (
-                f"{found.customers:,} customers brought {found.revenue} in {found.orders:,} orders since {found.since}{worth}; each has a "
-                "segment, a tier and the reasons for both, kept as a snapshot."
-            ),
-        ),
-        tables=(_counted("Value tiers", ("Tier", "Customers"), found.tiers.items()),),
-    )
+    return differentiating.section(loop.assessed)
 
 
 def _planned(loop: Loop) -> Section:

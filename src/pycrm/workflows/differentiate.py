@@ -35,6 +35,7 @@ from pycrm.model.customer import Customer
 from pycrm.model.entity import new_id
 from pycrm.model.evidence import Reason
 from pycrm.model.expense import Expense
+from pycrm.model.facts import age_on
 from pycrm.model.interaction import Interaction
 from pycrm.model.knowledge import CustomerFact, NeedGap, knowledge_state, need_gaps
 from pycrm.model.money import Money
@@ -65,6 +66,7 @@ from pycrm.storage.purchases import purchases
 from pycrm.storage.query import Query, desc
 
 __all__ = [
+    "AGE_BAND",
     "CARED_FOR",
     "FEWEST_RETURNING",
     "DifferentiateReport",
@@ -367,6 +369,11 @@ class DifferentiateReport:
     notes: tuple[str, ...]
 
 
+AGE_BAND = "age_band"
+"""What `audit` may name beside paths: groups of ages, from the date of birth."""
+
+_AGES = (30, 45, 60)
+
 CARED_FOR = (Tier.MOST_VALUABLE, Tier.MOST_GROWABLE)
 """The tiers that get most care, and whose members an audit counts."""
 
@@ -445,7 +452,8 @@ def assess(
     policy : str, optional
         The edition of a stored `TreatmentPlan`: what each tier gets. It needs `audit`.
     audit : sequence of str
-        Paths on the customer whose groups are compared: "country", "gender", "custom.branch"; who has none is in "missing".
+        Paths on the customer whose groups are compared: "country", "gender", "custom.branch", or "age_band"; who has none is in
+        "missing".
     min_rows : int
         A rate over fewer customers is not estimated.
     actor : str, optional
@@ -573,7 +581,7 @@ class _People:
     @classmethod
     def read(cls, unit: UnitOfWork, asked: _Asked) -> _People:
         """Read every customer, and of each only the paths that somebody asks for."""
-        paths = dict.fromkeys(asked.audit)
+        paths = dict.fromkeys("birth_date" if path == AGE_BAND else path for path in asked.audit)
         if asked.spending is not None:
             paths[asked.spending] = None
         if asked.scoring is not None:
@@ -925,7 +933,9 @@ def _audit(
     for path in asked.audit:
         rows = pd.DataFrame(
             {
-                "group": [None if value is None else str(value) for value in people.only(path)],
+                "group": _age_bands(people, asked.as_of)
+                if path == AGE_BAND
+                else [None if value is None else str(value) for value in people.only(path)],
                 "selected": frame["tier"].isin([tier.value for tier in CARED_FOR]).astype(int).to_numpy(),
                 "segment": frame["segment"].fillna("none").to_numpy(),
                 "tier": frame["tier"].to_numpy(),
@@ -937,6 +947,16 @@ def _audit(
         if plan is not None:
             treatment[path] = apply_policy(policy_of(plan), rows, group="group", min_rows=asked.min_rows)[1]
     return fairness, treatment
+
+
+def _age_bands(people: _People, as_of: date) -> list[str | None]:
+    def band(born: date) -> str:
+        age = age_on(born, as_of)
+        low = max((edge for edge in _AGES if edge <= age), default=0)
+        high = min((edge for edge in _AGES if edge > age), default=None)
+        return f"{low} and over" if high is None else f"under {high}" if low == 0 else f"{low} to {high - 1}"
+
+    return [None if born is None else band(born) for born in people.only("birth_date")]
 
 
 def _grid(frame: pd.DataFrame) -> tuple[Mapping[str, Any], ...]:
