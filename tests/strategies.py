@@ -21,6 +21,7 @@ from pycrm.model.customer import (
     NameOrder,
     Organisation,
     PersonName,
+    Processing,
     Role,
     Strength,
 )
@@ -55,6 +56,7 @@ from pycrm.model.points_account import Hold, Lot, PointsAccount, RuleTotal
 from pycrm.model.points_command import CapSpan, EarnCap
 from pycrm.model.points_entry import Bucket, EntryKind, Leg, PointsEntry
 from pycrm.model.predicate import AllOf, AnyOf, Not, Op, Where
+from pycrm.model.privacy import RequestKind, SubjectRequest
 from pycrm.model.referral import Household, Referral, ReferralProgram, ReferralStatus, RejectReason
 from pycrm.model.reward import Redemption, RedemptionStatus, Reward, RewardKind
 from pycrm.model.segment import Segment, SegmentMembership
@@ -262,6 +264,7 @@ def customers(draw):
         owner_id=draw(maybe(ids)),
         first_touch_at=draw(maybe(instants)),
         identified_at=draw(maybe(instants)),
+        processing=draw(st.sampled_from(Processing)),
         is_deceased=draw(st.booleans()),
         tags=draw(st.frozensets(codes, max_size=3)),
         custom=draw(custom),
@@ -1028,7 +1031,21 @@ conversions = st.builds(
     Conversion, **_entity(lead_id=ids, customer_id=ids, opportunity_id=maybe(ids), order_id=ids, at=instants)
 )
 
+subject_requests = st.builds(
+    lambda received, later, **fields: SubjectRequest(received_at=received, done_at=received + later, **fields),
+    days,
+    st.timedeltas(timedelta(0), timedelta(days=30)),
+    **_entity(
+        kind=st.sampled_from(RequestKind),
+        customer_id=ids,
+        customer_ids=many(ids),
+        counts=st.dictionaries(codes, st.integers(0, 9), max_size=2),
+        reason=codes,
+    ),
+)
+
 ENTITIES = {
+    SubjectRequest: subject_requests,
     Conversion: conversions,
     CustomerFact: customer_facts,
     KnowledgePlan: knowledge_plans(),

@@ -18,7 +18,7 @@ from pycrm.errors import InvalidValueError
 from pycrm.model.checks import is_a, is_code, is_line, optional, tuple_of
 from pycrm.model.contact import channel_code
 from pycrm.model.contact_policy import ContactMade, ContactPolicy, Suppression, objections, purposes_above
-from pycrm.model.customer import Customer
+from pycrm.model.customer import Customer, Processing
 from pycrm.model.entity import Entity
 from pycrm.model.evidence import Actor, Reason
 from pycrm.model.time import Period, in_utc, is_instant
@@ -275,6 +275,9 @@ def may_contact(
     asked = ContactMade(channel, at, purpose)
     channel, at = asked.channel, asked.at
     against: list[Reason] = []
+    if customer.processing is not Processing.ALLOWED:
+        said = "processing is restricted" if customer.processing is Processing.RESTRICTED else "the customer was erased"
+        against.append(Reason(str(customer.processing), said))
     if customer.is_deceased:
         against.append(Reason("deceased", "the customer has died"))
     if customer.reachable_by(channel, at) is None:

@@ -25,6 +25,7 @@ __all__ = [
     "NameOrder",
     "Organisation",
     "PersonName",
+    "Processing",
     "Role",
     "Strength",
 ]
@@ -44,6 +45,14 @@ class Role(StrEnum):
     CUSTOMER = "customer"
     SUPPLIER = "supplier"
     PARTNER = "partner"
+
+
+class Processing(StrEnum):
+    """Whether a customer's data may be used: as usual, only kept (he asked to restrict it), or not at all any more."""
+
+    ALLOWED = "allowed"
+    RESTRICTED = "restricted"
+    ERASED = "erased"
 
 
 class NameOrder(StrEnum):
@@ -199,6 +208,8 @@ class Customer(Entity):
         First contact, and when the identity became known. The first never moves later.
     is_deceased : bool
         Nobody writes to the dead.
+    processing : Processing
+        Whether his data may be used; what is erased stays so.
     tags : frozenset of str
         Codes.
     custom : CustomFields
@@ -243,6 +254,7 @@ class Customer(Entity):
         default=None, converter=converters.optional(in_utc), validator=optional(is_instant)
     )
     is_deceased: bool = field(default=False, validator=is_a(bool))
+    processing: Processing = field(default=Processing.ALLOWED, validator=is_a(Processing))
     tags: frozenset[str] = field(default=frozenset(), validator=set_of(str))
     custom: CustomFields = field(default=NO_FIELDS, converter=CustomFields, validator=is_a(CustomFields))
 

@@ -3,13 +3,15 @@
 `pycrm.storage.sql` keeps the same things in SQLite, PostgreSQL, MariaDB and MySQL.
 """
 
-from pycrm.storage.backup import Kept, Portable, export, restore
+from pycrm.storage.backup import export, export_erasures, restore
 from pycrm.storage.batches import Batches, read_batches
 from pycrm.storage.columns import read_columns, upsert_many, write_columns
+from pycrm.storage.erasure import Erased, Mention
 from pycrm.storage.facts import facts
 from pycrm.storage.mapping import Column, EntityMap, Kind, Reference, Unique, UniqueEach
 from pycrm.storage.maps import default_maps
 from pycrm.storage.memory import MemoryRepository, MemoryStore, MemoryUnit
+from pycrm.storage.portable import Kept, Portable
 from pycrm.storage.protocols import (
     ArrowReader,
     Audited,
@@ -21,8 +23,10 @@ from pycrm.storage.protocols import (
     Erasing,
     Outbox,
     Reader,
+    Redacting,
     Repository,
     RowOutcome,
+    Scrubbing,
     Store,
     UnitOfWork,
     Upserted,
@@ -44,20 +48,24 @@ __all__ = [
     "ColumnWriter",
     "CustomerView",
     "EntityMap",
+    "Erased",
     "Erasing",
     "Kept",
     "Kind",
     "MemoryRepository",
     "MemoryStore",
     "MemoryUnit",
+    "Mention",
     "Outbox",
     "Page",
     "Portable",
     "Query",
     "Reader",
+    "Redacting",
     "Reference",
     "Repository",
     "RowOutcome",
+    "Scrubbing",
     "Store",
     "Unique",
     "UniqueEach",
@@ -69,6 +77,7 @@ __all__ = [
     "default_maps",
     "desc",
     "export",
+    "export_erasures",
     "facts",
     "read_batches",
     "read_columns",

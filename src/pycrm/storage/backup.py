@@ -3,6 +3,9 @@
 The file is gzipped JSON lines: a header, one line per entity (removed ones too) with its audit trail, and a footer with the
 number of lines and their SHA-256. Events waiting in the outbox and remembered results of keys stay behind: they belong to the
 running system, not to what is known.
+
+A backup remembers who was erased after it was made. Keep `export_erasures` apart from it, anew after each erasure: `restore`
+repeats every erasure that the file, that log or the store itself knows of, before anything becomes visible.
 """
 
 from __future__ import annotations
@@ -10,49 +13,28 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 from uuid import UUID
 
-from attrs import frozen
+import attrs
 
 from pycrm.errors import DocumentError
-from pycrm.serialize import from_dict, to_dict
-from pycrm.storage.mapping import EntityMap
-from pycrm.storage.protocols import Change, Store
+from pycrm.model.customer import Customer
+from pycrm.model.predicate import where
+from pycrm.model.privacy import RequestKind, SubjectRequest
+from pycrm.serialize import dumps, from_dict, loads, to_dict
+from pycrm.storage.erasure import erase_people, erased_ids
+from pycrm.storage.portable import Kept, Portable
+from pycrm.storage.protocols import Change, Scrubbing, Store, UnitOfWork
+from pycrm.storage.query import Query
 
-__all__ = ["Kept", "Portable", "export", "restore"]
+__all__ = ["export", "export_erasures", "restore"]
 
 FORMAT = 1
 _BATCH = 1_000
-
-
-@frozen
-class Kept:
-    """One entity as it is kept: whether it lives, and its audit trail."""
-
-    entity: Any
-    live: bool
-    history: tuple[Change, ...] = ()
-
-
-@runtime_checkable
-class Portable(Protocol):
-    """A unit of work whose store can be taken out whole and put in whole."""
-
-    def maps(self) -> Sequence[EntityMap]:
-        """Return the maps, each behind those it refers to."""
-        ...
-
-    def dump(self, model: type[Any], /) -> Iterator[Kept]:
-        """Yield every entity of a model, removed ones too."""
-        ...
-
-    def load(self, model: type[Any], rows: Sequence[Kept], /) -> None:
-        """Store entities with their versions and trails as they were."""
-        ...
 
 
 def _portable(unit: object) -> Portable:
@@ -154,8 +136,44 @@ def _parsed(line: str, path: Path) -> Any:
         raise DocumentError(str(path), "damaged", f"a line is no JSON: {error}") from error
 
 
-def restore(path: str | Path, store: Store) -> int:
+def export_erasures(store: Store, path: str | Path) -> int:
+    """Write the log of erasures, one JSON line each and without a word of who it was; return how many there are.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pycrm.storage import MemoryStore
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     export_erasures(MemoryStore(), f"{folder}/erasures.jsonl")
+    0
+    """
+    target = Path(path)
+    partial = target.with_name(target.name + ".partial")
+    with store.begin(read_only=True) as unit:
+        question = Query(SubjectRequest, where("kind") == str(RequestKind.ERASE))
+        lines = [dumps(one) for batch in unit.of(SubjectRequest).stream(question) for one in batch]
+    try:
+        partial.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+        partial.replace(target)
+    finally:
+        partial.unlink(missing_ok=True)
+    return len(lines)
+
+
+def restore(path: str | Path, store: Store, *, erasures: str | Path | None = None) -> int:
     """Put everything of a file into a store, all or nothing, and return the number of entities.
+
+    Who was erased after the backup was made is erased again: before anything of the file can be seen, and from the files of the
+    store behind it.
+
+    Parameters
+    ----------
+    path : str or Path
+        What `export` wrote.
+    store : Store
+        Where to; it may hold the log of erasures already, but nothing else of the file.
+    erasures : str or Path, optional
+        What `export_erasures` wrote last, where the store itself does not know.
 
     Raises
     ------
@@ -166,6 +184,7 @@ def restore(path: str | Path, store: Store) -> int:
     """
     source = Path(path)
     expected = _verified(source)
+    log = [] if erasures is None else _read_erasures(Path(erasures))
     with store.begin(cause=f"restore {source.name}") as unit:
         portable = _portable(unit)
         by_table = {map.table: map for map in portable.maps()}
@@ -182,11 +201,40 @@ def restore(path: str | Path, store: Store) -> int:
                 waiting = []
             model = by_table[table].model
             entity = from_dict(model, plain)
+            if model is SubjectRequest and unit.of(SubjectRequest).find(entity.id) is not None:
+                continue
             waiting.append(Kept(entity, live, tuple(_restored(table, entity.id, change) for change in trail)))
         if waiting:
             portable.load(_some(model), waiting)
+        again = SubjectRequest in {map.model for map in portable.maps()} and _erase_again(unit, log)
         unit.commit()
+    if again and isinstance(store, Scrubbing):
+        store.scrub()
     return expected
+
+
+def _read_erasures(path: Path) -> list[SubjectRequest]:
+    try:
+        found = [loads(SubjectRequest, line) for line in path.read_text(encoding="utf-8").splitlines()]
+    except UnicodeDecodeError as error:
+        raise DocumentError(str(path), "damaged", f"the log of erasures cannot be read: {error}") from error
+    for request in found:
+        if request.kind is not RequestKind.ERASE:
+            raise DocumentError(str(path), "kind", "this is no log of erasures; export_erasures() writes one")
+    return found
+
+
+def _erase_again(unit: UnitOfWork, log: list[SubjectRequest]) -> bool:
+    """Repeat every erasure that is known of; return whether anything was left to erase."""
+    requests = unit.of(SubjectRequest)
+    requests.put_many([attrs.evolve(one, version=0) for one in log if requests.find(one.id) is None])
+    customers = unit.of(Customer)
+    again = [
+        attrs.evolve(request, customer_id=customer_id)
+        for customer_id, request in erased_ids(unit).items()
+        if customers.find(customer_id) is not None
+    ]
+    return bool(erase_people(unit, again, log=False).counts)
 
 
 def _some(model: type[Any] | None) -> type[Any]:

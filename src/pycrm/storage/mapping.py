@@ -39,6 +39,7 @@ from attrs import field, frozen
 
 from pycrm.errors import InvalidQuery, InvalidValueError
 from pycrm.model.predicate import AllOf, AnyOf, Not, Predicate, Where, kind_of, reach
+from pycrm.model.privacy import Handling
 
 __all__ = ["Column", "EntityMap", "Kind", "MapSet", "Reference", "Unique", "UniqueEach", "search_key"]
 
@@ -320,6 +321,8 @@ class EntityMap:
         Paths that are searched and ordered together.
     append_only : bool
         Whether entities are only ever added; erasing stays possible.
+    handling : Handling, optional
+        How it is handled where it speaks of a person; that of `pycrm.model.handlings` unless given.
     """
 
     model: type[Any]
@@ -333,6 +336,7 @@ class EntityMap:
     references: tuple[Reference, ...] = ()
     indexes: tuple[tuple[str, ...], ...] = ()
     append_only: bool = False
+    handling: Handling | None = None
     by_path: Mapping[str, Column] = field(init=False, repr=False)
     compared: tuple[str, ...] = field(init=False, repr=False)
     _checks: tuple[tuple[Column, Callable[[Column, Any], Any]], ...] = field(init=False, repr=False)
@@ -358,6 +362,7 @@ class EntityMap:
         references: Mapping[str, type[Any]] | None = None,
         indexes: Iterable[str | Sequence[str]] = (),
         append_only: bool = False,
+        handling: Handling | None = None,
     ) -> EntityMap:
         """Derive the map of a frozen attrs class.
 
@@ -379,6 +384,8 @@ class EntityMap:
             Paths, or sequences of paths, that queries filter and order by.
         append_only : bool
             Whether entities are only ever added.
+        handling : Handling, optional
+            How it is handled where it speaks of a person: your own nouns, and classes that add fields to ours, need one.
 
         Raises
         ------
@@ -442,6 +449,7 @@ class EntityMap:
             references=tuple(Reference(path, model) for path, model in refers.items()),
             indexes=plain,
             append_only=append_only,
+            handling=handling,
         )
 
     @property

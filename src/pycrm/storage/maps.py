@@ -26,6 +26,7 @@ from pycrm.model.offer_log import OfferOutcome, OfferOverride
 from pycrm.model.order import Order, Product, UnallocatedRefund
 from pycrm.model.points_account import PointsAccount
 from pycrm.model.points_entry import PointsEntry
+from pycrm.model.privacy import SubjectRequest
 from pycrm.model.referral import Referral, ReferralProgram
 from pycrm.model.reward import Redemption, Reward
 from pycrm.model.segment import Segment, SegmentMembership
@@ -191,6 +192,7 @@ def default_maps() -> tuple[EntityMap, ...]:
             references={"advocate_id": Customer, "friend_id": Customer},
             indexes=[("program_code", "advocate_id"), ("friend_id",)],
         ),
+        EntityMap.of(SubjectRequest, indexes=[("kind", "done_at"), ("customer_id",)], append_only=True),
         EntityMap.of(Segment, unique=[("name",)]),
         EntityMap.of(
             SegmentMembership,

@@ -31,14 +31,14 @@ from pycrm.errors import (
 )
 from pycrm.model.entity import new_id
 from pycrm.model.predicate import AllOf, Op, Predicate, Where, evaluate, kind_of
-from pycrm.storage.backup import Kept
 from pycrm.storage.batches import each_batch
 from pycrm.storage.codec import DocumentCodec, changed_fields, column_value
 from pycrm.storage.columns import Rows, upsert_each
 from pycrm.storage.mapping import COMPARED_AS, EntityMap, MapSet, search_key
 from pycrm.storage.maps import default_maps
 from pycrm.storage.ordering import Ordering
-from pycrm.storage.protocols import Change, Claim, Isolation, OnConflict, RowOutcome, Upserted
+from pycrm.storage.portable import Kept
+from pycrm.storage.protocols import Change, Claim, Isolation, OnConflict, RowOutcome, Told, Upserted
 from pycrm.storage.query import E, Page, Query
 from pycrm.storage.rows import checked_size, entities_of
 from pycrm.storage.unit import Retries, Unit, checked_tenant, event_of, run, utc_now
@@ -98,6 +98,7 @@ class _Staged:
     live: bool
     base: int | None
     erased: bool = False
+    redacted: bool = False
 
 
 class _Table:
@@ -167,6 +168,32 @@ class _Tenant:
         self.units: weakref.WeakSet[MemoryUnit] = weakref.WeakSet()
         self.stale: list[tuple[int, _Table, UUID]] = []
 
+    def retold(self, rewrite: Callable[[Told, Any], Any], without: Iterable[tuple[str, UUID]], *, keep: bool) -> int:
+        """Return how many of the plain data beside the entities `rewrite` changes, and change them where asked to."""
+        changed = 0
+        gone = set(without)
+        for id, claim in self.outbox.items():
+            payload = rewrite("event", claim.payload)
+            if payload != claim.payload:
+                changed += 1
+                if keep:
+                    self.outbox[id] = attrs.evolve(claim, payload=payload)
+        results = {}
+        for key, result in self.results.items():
+            now, after = rewrite("key", key), rewrite("result", result)
+            changed += now != key or after != result
+            results[now] = after
+        if keep:
+            self.results = results
+        for place, trail in self.trail.items():
+            if place in gone:
+                continue
+            told = [attrs.evolve(change, **_retold(change, rewrite)) for change in trail]
+            changed += sum(before != after for before, after in zip(trail, told, strict=True))
+            if keep:
+                self.trail[place] = told
+        return changed
+
     def prune(self) -> None:
         """Forget the past states that no open unit of work can see."""
         oldest = min((unit.snapshot for unit in self.units), default=self.commit)
@@ -188,6 +215,11 @@ class _Tenant:
                 del table.rows[id]
                 table.ids.discard((id.int, id))
         self.stale = kept
+
+
+def _retold(change: Change, rewrite: Callable[[Told, Any], Any]) -> dict[str, Any]:
+    told = {"fields": rewrite("fields", dict(change.fields))} if change.fields else {}
+    return {"actor": rewrite("note", change.actor), "cause": rewrite("note", change.cause), **told}
 
 
 class MemoryRepository(Generic[E]):
@@ -537,6 +569,7 @@ class MemoryUnit(Unit):
         self._erased: list[tuple[str, UUID]] = []
         self._events: list[tuple[str, Any]] = []
         self._results: dict[str, Any] = {}
+        self._rewrites: list[Callable[[Told, Any], Any]] = []
         self._read: dict[tuple[type[Any], UUID], int | None] = {}
         self._scanned: set[type[Any]] = set()
         self._tenant = store._tenant
@@ -634,6 +667,36 @@ class MemoryUnit(Unit):
         self._changes = [change for change in self._changes if (change.model, change.id) != key]
         self._note(repository._map, gone, "erase", {})
 
+    def redact(self, entity: Any, /) -> None:
+        """Put `entity` in place of what is stored under its id; see `Redacting`."""
+        self._check_writable()
+        repository, id = self.of(type(entity)), entity.id
+        staged = repository._staged.get(id)
+        if not repository._exists(type(entity), id):
+            raise NotFound(repository._map.name, id)
+        present = staged.entity if staged is not None else repository._table.rows[id][-1].entity
+        base = staged.base if staged is not None else present.version
+        live = staged.live if staged is not None else repository._table.rows[id][-1].live
+        repository._check(entity)
+        if live:
+            repository._check_rules(entity)
+        made = attrs.evolve(entity, version=present.version + 1)
+        repository._stage(_Staged(made, live=live, base=base, redacted=True), present)
+        first = next((change for change in self.history(type(entity), id) if change.action == "add"), None)
+        key = (repository._map.table, id)
+        self._erased.append(key)
+        self._changes = [change for change in self._changes if (change.model, change.id) != key]
+        if first is not None:
+            self._changes.append(attrs.evolve(first, actor=None, cause=None))
+        self._note(repository._map, made, "erase", {})
+
+    def retell(self, rewrite: Callable[[Told, Any], Any], /) -> int:
+        """Pass all plain data beside the entities through `rewrite`; see `Redacting`."""
+        self._check_writable()
+        self._rewrites.append(rewrite)
+        with self._lock:
+            return self._tenant.retold(rewrite, self._erased, keep=False)
+
     def history(self, model: type[Any], id: UUID, /) -> Sequence[Change]:
         """Return the audit trail of one entity, oldest first."""
         self._check_open()
@@ -717,7 +780,9 @@ class MemoryUnit(Unit):
                 if staged.base is None:
                     if present is not None:
                         raise Duplicate(table.map.name, "id", ("id",))
-                elif present is None or (versions is not None and not versions[-1].live and not staged.erased):
+                elif present is None or (
+                    versions is not None and not versions[-1].live and not (staged.erased or staged.redacted)
+                ):
                     raise NotFound(table.map.name, id)
                 elif present.version != staged.base:
                     raise Conflict(table.map.name, id, staged.base, present.version)
@@ -737,7 +802,7 @@ class MemoryUnit(Unit):
 
     def _apply(self) -> None:
         tenant = self._tenant
-        if not (any(self._staged.values()) or self._events or self._results):
+        if not (any(self._staged.values()) or self._events or self._results or self._rewrites):
             return
         tenant.commit += 1
         for model, rows in self._staged.items():
@@ -751,6 +816,8 @@ class MemoryUnit(Unit):
                         table.holders[key] = id
         for key in self._erased:
             tenant.trail.pop(key, None)
+        for rewrite in self._rewrites:
+            tenant.retold(rewrite, (), keep=True)
         for change in self._changes:
             tenant.trail.setdefault((change.model, change.id), []).append(change)
         now = self._clock()
@@ -858,6 +925,12 @@ class MemoryStore:
                 return []
             self._tenant.lease = (holder, now + timedelta(seconds=lease))
             return list(self._tenant.outbox.values())[:limit]
+
+    def scrub(self) -> tuple[str, ...]:
+        """Forget past states; memory that was freed is the process's until it ends."""
+        with self._lock:
+            self._tenant.prune()
+        return ("what an open unit of work still reads goes when it ends",) if self._tenant.stale else ()
 
     def settle(self, holder: str, ids: Sequence[UUID], /) -> int:
         """Forget delivered events; return how many there were."""

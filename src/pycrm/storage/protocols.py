@@ -38,9 +38,12 @@ __all__ = [
     "OnConflict",
     "Outbox",
     "Reader",
+    "Redacting",
     "Repository",
     "RowOutcome",
+    "Scrubbing",
     "Store",
+    "Told",
     "UnitOfWork",
     "Upserted",
     "Upserting",
@@ -51,6 +54,7 @@ T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 OnConflict: TypeAlias = Literal["error", "skip", "update"]
 Isolation: TypeAlias = Literal["default", "serializable"]
+Told: TypeAlias = Literal["event", "result", "key", "fields", "note"]
 
 
 @frozen
@@ -280,6 +284,36 @@ class Erasing(Protocol):
 
     def erase(self, model: type[Any], id: UUID, /) -> None:
         """Delete the row and the values in its audit trail; raise NotFound, or Broken while something refers to it."""
+        ...
+
+
+@runtime_checkable
+class Redacting(Protocol):
+    """A unit of work that can overwrite what was kept, without a trace of what stood there: the means of erasure."""
+
+    def redact(self, entity: Any, /) -> None:
+        """Put `entity` in place of what is stored under its id, removed and only-ever-added ones too.
+
+        The values in its audit trail go, and who added it and why; that it was erased is noted. Raise NotFound, Duplicate or
+        Broken.
+        """
+        ...
+
+    def retell(self, rewrite: Callable[[Told, Any], Any], /) -> int:
+        """Pass all plain data beside the entities through `rewrite`, keep what it returns, and return how many changed.
+
+        It is called with what the data are and the data: an ``"event"``, a remembered ``"result"`` and its ``"key"``, the
+        ``"fields"`` that an entry of the audit trail tells of, and the ``"note"`` of who changed them and why.
+        """
+        ...
+
+
+@runtime_checkable
+class Scrubbing(Protocol):
+    """A store whose files can be cleaned of what was erased."""
+
+    def scrub(self) -> tuple[str, ...]:
+        """Clean what the store itself can clean, and return what is left to the host, in words."""
         ...
 
 

@@ -35,6 +35,8 @@ class Requirements:
         Units of work know the history of an entity.
     erasing : bool
         Units of work can erase for good.
+    redacting : bool
+        Units of work can overwrite what was kept without a trace: the means of erasing a person.
     outbox : bool
         Emitted events can be claimed and settled.
     keys : bool
@@ -51,6 +53,7 @@ class Requirements:
     columns: bool = True
     audit: bool = True
     erasing: bool = True
+    redacting: bool = True
     outbox: bool = True
     keys: bool = True
 

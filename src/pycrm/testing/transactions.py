@@ -3,6 +3,7 @@
 # ruff: noqa: D102, PT012  # a contract is made of assertions; the names of its methods are its sentences
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
@@ -25,7 +26,7 @@ from pycrm.errors import (
     Transient,
     Unknown,
 )
-from pycrm.model.customer import Customer, Identifier
+from pycrm.model.customer import Customer, Identifier, PersonName
 from pycrm.model.entity import new_id
 from pycrm.model.interaction import Interaction
 from pycrm.model.order import Order, Product
@@ -424,6 +425,81 @@ class Transactions:
             unit.commit()
         with store.begin() as unit:
             assert unit.of(Interaction).count(Query(Interaction)) == 0
+
+    def test_redacting_leaves_the_record_and_no_trace_of_what_it_said(self, store: Store) -> None:
+        self.requirements.need("redacting", "audit")
+        card = (Identifier(namespace="card", value="1"),)
+        with store.begin(actor="eva", cause="form of ana") as unit:
+            one = unit.of(Customer).add(ana(identifiers=card))
+            visit = unit.of(Interaction).add(an_interaction(one.id, summary="told us"))
+            gone = unit.of(Product).add(pen("gone"))
+            unit.commit()
+        with store.begin(actor="eva") as unit:
+            unit.of(Customer).save(attrs.evolve(one, job_title="Baker"))
+            unit.of(Product).remove(gone.id)
+            unit.commit()
+        with store.begin(actor="dpo") as unit:
+            means = _any(unit)
+            means.redact(attrs.evolve(one, name=PersonName(full="x"), contact_points=(), identifiers=()))
+            means.redact(attrs.evolve(visit, summary=None))
+            means.redact(attrs.evolve(gone, name="x"))
+            with pytest.raises(NotFound):
+                means.redact(pen("never"))
+            unit.commit()
+        with store.begin() as unit:
+            assert unit.of(Customer).get(one.id).name == PersonName(full="x")
+            assert unit.of(Interaction).get(visit.id).summary is None
+            assert unit.of(Product).find(gone.id) is None
+            assert [product.name for product in unit.of(Product).page(Query(Product, deleted=True)).items] == ["x"]
+            trail = [(c.action, c.actor, c.cause, dict(c.fields)) for c in _any(unit).history(Customer, one.id)]
+            assert trail == [("add", None, None, {}), ("erase", "dpo", None, {})]
+            asked = Query(Customer, where("contact_points.normalised") == "ana@example.com")
+            assert unit.of(Customer).count(asked) == 0
+            unit.of(Customer).add(attrs.evolve(ana(), identifiers=card))
+            unit.of(Product).add(pen("gone"))
+            unit.commit()
+
+    def test_redacting_keeps_the_rules_of_the_store(self, store: Store) -> None:
+        self.requirements.need("redacting")
+        one, other = stored(store, pen("A1")), stored(store, pen("A2"))
+        with store.begin() as unit, pytest.raises(Duplicate):
+            _any(unit).redact(attrs.evolve(other, sku="A1"))
+        with store.begin() as unit:
+            _any(unit).redact(attrs.evolve(other, name="x"))
+        with store.begin() as unit:
+            assert unit.of(Product).get(other.id).name == other.name
+            assert unit.of(Product).get(one.id) == one
+
+    def test_what_stands_beside_the_entities_is_told_anew(self, store: Store) -> None:
+        self.requirements.need("redacting", "audit", "keys", "outbox")
+        with store.begin(actor="ana", cause="form of ana") as unit:
+            one = unit.of(Product).add(pen("A1"))
+            unit.emit({"type": "Made", "by": "ana"})
+            unit.commit()
+        with store.begin(actor="ana", cause="ana again") as unit:
+            unit.of(Product).save(attrs.evolve(one, name="pen of ana"))
+            unit.commit()
+        store.run(lambda _: {"for": "ana"}, key="greet ana")
+        seen = set[str]()
+
+        def without_ana(kind: str, plain: Any) -> Any:
+            seen.add(kind)
+            return json.loads(json.dumps(plain).replace("ana", "x"))
+
+        with store.begin() as unit:
+            _any(unit).retell(without_ana)
+        with store.begin() as unit:
+            assert _any(unit).history(Product, one.id)[0].cause == "form of ana"
+            assert _any(unit).retell(without_ana) >= 3
+            unit.commit()
+        assert seen == {"event", "result", "key", "fields", "note"}
+        with store.begin() as unit:
+            added, saved = _any(unit).history(Product, one.id)
+            assert (added.actor, added.cause, saved.actor, saved.cause) == ("x", "form of x", "x", "x again")
+            assert saved.fields["name"] == (one.name, "pen of x")
+            assert _any(unit).retell(without_ana) == 0
+        assert [claim.payload for claim in _any(store).claim("relay")] == [{"by": "x"}]
+        assert store.run(lambda _: "anew", key="greet x") == {"for": "x"}
 
     # -- the outbox --------------------------------------------------------------------------------------------------
 

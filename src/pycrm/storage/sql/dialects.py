@@ -227,7 +227,12 @@ SQLITE = Dialect(
     parameter="?",
     binders={Kind.UUID: _bytes, Kind.TIME: _iso, Kind.DATE: date.isoformat},
     readers={Kind.UUID: uuid_of, Kind.TIME: datetime.fromisoformat, Kind.DATE: date.fromisoformat, Kind.BOOL: bool},
-    setup=("PRAGMA foreign_keys = ON", "PRAGMA busy_timeout = 5000", "PRAGMA cache_size = -65536"),
+    setup=(
+        "PRAGMA foreign_keys = ON",
+        "PRAGMA busy_timeout = 5000",
+        "PRAGMA cache_size = -65536",
+        "PRAGMA secure_delete = ON",  # what is deleted is overwritten with zeros
+    ),
     begin_read=("BEGIN DEFERRED",),
     begin_write=("BEGIN IMMEDIATE",),
     begin_serializable=("BEGIN IMMEDIATE",),

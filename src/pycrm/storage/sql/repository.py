@@ -195,15 +195,39 @@ class SqlRepository(Generic[E]):
 
         unit.execute(self._statements.erase, held, blame)
         self._keys.release(before)
+        self._forget(before)
+        unit._note(self._map, id, before.version + 1, "erase", None)
+
+    def redact(self, entity: E) -> None:
+        """Put `entity` in place of what is stored under its id; see `pycrm.storage.protocols.Redacting`."""
+        unit = self._unit
+        unit._check_writable()
+        self._check_class(entity)
+        row = self._codec.encode(entity)
+        rows = list(self._rows_of([entity.id], live=False))
+        if not rows:
+            raise NotFound(self._map.name, entity.id)
+        before, live = self._codec.decode(rows[0]), rows[0][-1] is not None
+        held = (unit.tenant, self._id(entity.id))
+        unit.execute(self._statements.redact, (*row, *held), lambda failure: self._keys.blame([entity], failure))
+        self._keys.release(before)
+        self._forget(before)
+        if live:
+            self._keys.put([(entity, None)])
+        else:
+            self._keys.put_search(self._keys.searched([entity]))
+        unit._note(self._map, entity.id, before.version + 1, "erase", None)
+
+    def _forget(self, before: Any) -> None:
+        """Delete what search table and audit trail hold of an entity."""
+        unit, p = self._unit, self._unit.dialect.parameter
         self._keys.drop_search(self._keys.searched([before]))
-        p = unit.dialect.parameter
         unit._flush_audit()
         unit.execute(
             f"DELETE FROM pycrm_audit WHERE tenant = {p} AND model = {p} AND id = {p}",  # noqa: S608
-            (unit.tenant, self._map.table, self._id(id)),
+            (unit.tenant, self._map.table, self._id(before.id)),
         )
-        unit._note(self._map, id, before.version + 1, "erase", None)
-        self._loaded.pop(id, None)
+        self._loaded.pop(before.id, None)
 
     def put_many(self, entities: Iterable[E], /, *, on_conflict: OnConflict = "error") -> Sequence[RowOutcome]:
         """Store many at once and say what became of each; see `Repository.put_many`."""

@@ -32,6 +32,7 @@ class Statements:
     copy: str
     upsert: str
     staged: str
+    redact: str
 
 
 def statements_of(map: EntityMap, dialect: Dialect, quote: Callable[[str], str]) -> Statements:
@@ -74,6 +75,7 @@ def statements_of(map: EntityMap, dialect: Dialect, quote: Callable[[str], str])
         copy=f"COPY {table} ({listed}) FROM STDIN",
         upsert=f"{insert} {over}",
         staged=f"INSERT INTO {table} ({listed}) SELECT {listed} FROM pycrm_staged {over}",  # noqa: S608
+        redact=f"UPDATE {table} SET version = version + 1, added_by = NULL, added_because = NULL, {changes} {at}",  # noqa: S608
     )
 
 

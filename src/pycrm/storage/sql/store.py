@@ -20,6 +20,7 @@ from pycrm.storage.mapping import EntityMap, MapSet
 from pycrm.storage.maps import default_maps
 from pycrm.storage.protocols import Claim, Isolation
 from pycrm.storage.rows import checked_size
+from pycrm.storage.sql.beside import scrub
 from pycrm.storage.sql.dialects import Dialect, Numbered, dialect_of
 from pycrm.storage.sql.migrate import check_revision, create_schema
 from pycrm.storage.sql.schema import metadata_of
@@ -340,6 +341,19 @@ class SqlStore:
             unit.commit()
         read_id, read_at = self.dialect.reader(ID) or _same, self.dialect.reader(AT) or _same
         return [Claim(read_id(id), kind, json.loads(payload), read_at(at)) for id, kind, payload, at in rows]
+
+    def scrub(self) -> tuple[str, ...]:
+        """Clean the files of what was erased, and return what is left to the host, in words; see `Scrubbing`.
+
+        On SQLite the database is written anew and the log behind it cut to nothing. A server keeps old rows until its own
+        vacuum or purge, and in its logs: that is its operator's.
+
+        Raises
+        ------
+        Transient
+            If another connection reads or writes the SQLite file, so that its log cannot be cut; try again.
+        """
+        return scrub(self._core)
 
     def _leased(self, unit: SqlUnit, holder: str, lease: float) -> bool:
         p, now = self.dialect.parameter, self.clock()

@@ -11,11 +11,12 @@ from uuid import UUID
 
 from pycrm.errors import Broken, Duplicate, StoreError, Transient, Unknown
 from pycrm.model.entity import new_id
-from pycrm.storage.backup import Kept
 from pycrm.storage.mapping import EntityMap
-from pycrm.storage.protocols import Change, Isolation, OnConflict, Upserted
+from pycrm.storage.portable import Kept
+from pycrm.storage.protocols import Change, Isolation, OnConflict, Told, Upserted
 from pycrm.storage.query import E, Query
 from pycrm.storage.sql.arrow import arrow_batches
+from pycrm.storage.sql.beside import retell
 from pycrm.storage.sql.dialects import Dialect
 from pycrm.storage.sql.repository import SqlRepository
 from pycrm.storage.sql.statements import AT, ID, Statements
@@ -270,6 +271,16 @@ class SqlUnit(Unit):
     def erase(self, model: type[Any], id: UUID, /) -> None:
         """Delete the row and the values in its audit trail; raise NotFound, or Broken while something refers to it."""
         self.of(model).erase(id)
+
+    def redact(self, entity: Any, /) -> None:
+        """Put `entity` in place of what is stored under its id; see `Redacting`."""
+        self.of(type(entity)).redact(entity)
+
+    def retell(self, rewrite: Callable[[Told, Any], Any], /) -> int:
+        """Pass all plain data beside the entities through `rewrite`; see `Redacting`."""
+        self._check_writable()
+        self._flush_audit()
+        return retell(self, rewrite)
 
     def history(self, model: type[Any], id: UUID, /) -> Sequence[Change]:
         """Return the audit trail of one entity, oldest first."""

@@ -1,0 +1,485 @@
+"""What a person may ask for, on every store: nothing is held that the answer does not tell, nothing told is left after erasure."""
+
+import json
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from uuid import UUID
+
+import attrs
+import pytest
+import sqlalchemy as sa
+
+from pycrm.errors import InvalidValueError, NotFound
+from pycrm.model.assessment import Assessment, Tier
+from pycrm.model.consent import ConsentEntry, ConsentStatus, Permission, may_contact
+from pycrm.model.contact import ContactKind, ContactPoint
+from pycrm.model.contact_policy import ContactPolicy, Suppression
+from pycrm.model.custom import CustomFields
+from pycrm.model.customer import Customer, ExternalId, Identifier, PersonName, Processing
+from pycrm.model.evidence import Actor, ActorKind, Reason
+from pycrm.model.import_run import ImportOutcome, ImportRun, RowStatus
+from pycrm.model.intent import ContactIntent, IntentKind
+from pycrm.model.interaction import Interaction, InteractionKind
+from pycrm.model.knowledge import CustomerFact, FactKind, FactOrigin, Topic
+from pycrm.model.lead import Lead
+from pycrm.model.lifecycle import Stage, StageChange, stage_of
+from pycrm.model.money import Money
+from pycrm.model.order import Order, OrderLine, Refund
+from pycrm.model.points_account import PointsAccount
+from pycrm.model.points_command import Earn
+from pycrm.model.points_entry import PointsEntry
+from pycrm.model.predicate import where
+from pycrm.model.privacy import Fate, RequestKind, RetentionPolicy, RetentionRule, SubjectRequest
+from pycrm.model.source import IdentityLink, SourceRecord
+from pycrm.serialize import to_plain
+from pycrm.storage import MemoryStore, Query, export, export_erasures, restore
+from pycrm.storage.ledger import post_points
+from pycrm.storage.sql import SqlStore
+from pycrm.workflows import identify, privacy
+from storage.servers import database
+from workflows.worlds import everything
+
+NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
+DAY = timedelta(days=1)
+ANA, TWIN, BEA = UUID(int=1), UUID(int=2), UUID(int=3)
+EUR = Money("10.00", "EUR")
+SAID = Actor(ActorKind.HUMAN, "zz-clerk-of-ana")
+
+# Every value below says who Ana is, or what somebody wrote about her; each is found nowhere once she is erased.
+SECRETS = (
+    "Zenobia", "Quixano", "zenobia.quixano@example.org", "Zenobia.Quixano@Example.org", "+34 699 555 111", "+34699555111",
+    "old.address@example.org", "zz-tax-8841", "zz-shop-77123", "zz-cookie-4711", "1961-02-03", "zz-beekeeper",
+    "zz-gender", "zz-department", "zz-tag", "zz-custom-value", "zz-subject", "zz-summary", "zz-outcome", "zz-payload", "zz-key-of-mail",
+    "zz-engraved", "zz-refund-reason", "zz-order-note", "zz-consent-proof", "zz-clerk-of-ana", "zz-stage-note",
+    "zz-record-key", "zz-record-field", "zz-link-reason", "zz-intent-text", "zz-fact-oak", "zz-topic-of-lead",
+    "zz-points-reason", "zz-assessed-because", "zz-cause-of-adding", "zz-cause-of-change", "zz-actor-of-change",
+    "zz-anonymous-summary", "zz-removed-order-note", "zz-twin-mail@example.org", "zz-event-text", "zz-result-text", "zz-unknown-field",
+)  # fmt: skip
+
+
+def ana():
+    return Customer(
+        id=ANA,
+        name=PersonName(given="Zenobia", family="Quixano"),
+        contact_points=(
+            ContactPoint(kind=ContactKind.EMAIL, raw="old.address@example.org"),
+            ContactPoint(kind=ContactKind.PHONE, raw="+34 699 555 111"),
+        ),
+        identifiers=(Identifier(namespace="tax", value="zz-tax-8841"),),
+        external_ids=(ExternalId("shop", "zz-shop-77123"),),
+        birth_date=date(1961, 2, 3),
+        gender="zz-gender",
+        job_title="zz-beekeeper",
+        department="zz-department",
+        zone="Europe/Madrid",
+        country="ES",
+        first_touch_at=NOW - 900 * DAY,
+        tags=frozenset({"zz-tag"}),
+        custom={"likes": "zz-custom-value"},
+        unknown=CustomFields({"later": "zz-unknown-field"}),
+    )
+
+
+def fill(store):
+    """Write about Ana in every way the store knows, under two ids, with changes, events and results; and about others."""
+    write_about_others(store)
+    order = write_about_ana(store)
+    with store.begin(actor="zz-actor-of-change", cause="zz-cause-of-change") as unit:
+        here = unit.of(Customer).get(ANA)
+        mail = ContactPoint(kind=ContactKind.EMAIL, raw="Zenobia.Quixano@Example.org", primary=True)
+        unit.of(Customer).save(attrs.evolve(here, contact_points=(mail, *here.contact_points[1:])))
+        found = unit.of(Order).get(order.id)
+        unit.of(Order).save(attrs.evolve(found, custom={"note": "zz-order-note again"}))
+        unit.commit()
+    store.run(lambda unit: {"customer": str(ANA), "said": "zz-result-text"}, key="greet zenobia.quixano@example.org")
+    store.run(lambda unit: {"customer": str(BEA), "said": "hello"}, key="greet bea")
+    identify.merge(store, ANA, TWIN, at=NOW - DAY, reason="zz-link-reason")
+    return store
+
+
+def write_about_others(store):
+    with store.begin(actor="clerk", cause="read again what zenobia.quixano@example.org sent") as unit:
+        point = ContactPoint(kind=ContactKind.EMAIL, raw="bea@example.org")
+        bea = Customer(id=BEA, name=PersonName(given="Bea"), contact_points=(point,), first_touch_at=NOW - 30 * DAY)
+        record = SourceRecord(source="shop", key="3", received_at=NOW - 20 * DAY, fields={"note": "likes tea"})
+        of_bea = IdentityLink(record_id=record.id, customer_id=BEA, rule="new", decided_at=NOW - 19 * DAY, reason="new")
+        sister = Interaction(
+            customer_id=BEA,
+            kind=InteractionKind.EMAIL,
+            channel="email",
+            occurred_at=NOW - 2 * DAY,
+            recorded_at=NOW - 2 * DAY,
+            summary="Asked for OLD.address@example.org, that is Zenobia Quixano, her sister",
+        )
+        rows = (
+            ImportOutcome(0, RowStatus.REFUSED, "zenobia.quixano@example.org", "+34 699 555 111 is no landline"),
+            ImportOutcome(1, RowStatus.UPDATED, "bea@example.org"),
+        )
+        run = ImportRun(source="shop", key="abc", started_at=NOW - 20 * DAY, outcomes=rows)
+        never = Suppression(address="zenobia.quixano@example.org", reason="complaint", since=NOW - DAY)
+        for entity in (bea, record, of_bea, sister, run, never):
+            unit.of(type(entity)).add(entity)
+        unit.emit({"type": "Bounced", "address": "zenobia.quixano@example.org", "code": "5.1.1"})
+        unit.emit({"type": "OrderPlaced", "customer": str(BEA), "greeting": "Dear Bea"})
+        unit.commit()
+
+
+def write_about_ana(store):
+    again = ContactPoint(kind=ContactKind.EMAIL, raw="zz-twin-mail@example.org")
+    line = OrderLine(sku="tea", unit_price=EUR, description="zz-engraved")
+    refund = Refund(at=NOW - 5 * DAY, amount=Money("2.50", "EUR"), reason="zz-refund-reason")
+    spring = {"run": "current", "as_of": date(2026, 4, 1)}
+    order = Order(customer_id=ANA, number="2026-0001", placed_at=NOW - 9 * DAY, currency="EUR", lines=(line,),
+                  refunds=(refund,), custom={"note": "zz-order-note"})  # fmt: skip
+    gone = Order(customer_id=ANA, number="2026-0002", placed_at=NOW - 8 * DAY, currency="EUR",
+                 custom={"n": "zz-removed-order-note"})  # fmt: skip
+    mail = {
+        "kind": InteractionKind.EMAIL,
+        "channel": "email",
+        "occurred_at": NOW - 6 * DAY,
+        "recorded_at": NOW - 6 * DAY,
+        "anonymous_id": "zz-cookie-4711",
+    }
+    records = [
+        SourceRecord(source="shop", key=key, received_at=NOW - 20 * DAY, fields={"note": "zz-record-field"})
+        for key in ("zz-record-key", "2")
+    ]
+    entities = (
+        ana(),
+        Customer(id=TWIN, name=PersonName(full="Zenobia Quixano"), contact_points=(again,), first_touch_at=NOW),
+        *records,
+        *(
+            IdentityLink(record_id=record.id, customer_id=who, rule="new", decided_at=NOW - 19 * DAY, reason="zz-link-reason")
+            for who, record in zip((ANA, TWIN), records, strict=True)
+        ),
+        order,
+        gone,
+        Order(customer_id=TWIN, number="2026-0003", placed_at=NOW - 7 * DAY, currency="EUR", lines=(line,)),
+        Interaction(customer_id=ANA, subject="zz-subject", summary="zz-summary", outcome="zz-outcome",
+                    payload={"raw": "zz-payload"}, idempotency_key="zz-key-of-mail", **mail),
+        Interaction(summary="zz-anonymous-summary", **mail),
+        ConsentEntry(customer_id=ANA, purpose="marketing", status=ConsentStatus.GRANTED, captured_at=NOW - 50 * DAY,
+                     evidence="zz-consent-proof", actor=SAID),
+        StageChange(customer_id=ANA, from_stage=None, to_stage=Stage.AWARENESS, occurred_at=NOW - 60 * DAY,
+                    recorded_at=NOW - 60 * DAY, reason="first_touch", note="zz-stage-note", actor=SAID),
+        Assessment(customer_id=ANA, since=date(2025, 4, 1), orders=1, historic_value=EUR, tier=Tier.MOST_VALUABLE,
+                   reasons=(Reason("said", "zz-assessed-because"),), **spring),
+        ContactIntent(customer_id=ANA, created_at=NOW - 20 * DAY, kind=IntentKind.QUESTION, topic="satisfaction",
+                      text="zz-intent-text", channel="email", address="zenobia.quixano@example.org", purpose="marketing",
+                      permission=Permission(True), reasons=(Reason("worth", "zz-intent-text"),), **spring),
+        CustomerFact(customer_id=ANA, topic=Topic(FactKind.PREFERENCE, "wood"), value="zz-fact-oak",
+                     origin=FactOrigin.STATED, recorded_at=NOW - 3 * DAY),
+        Lead(customer_id=ANA, source="fair", created_at=NOW - 40 * DAY, topic="zz-topic-of-lead"),
+        ContactPolicy(customer_id=ANA, preferred="email"),
+    )  # fmt: skip
+    with store.begin(actor="zz-actor-of-change", cause="zz-cause-of-adding") as unit:
+        for entity in entities:
+            unit.of(type(entity)).add(entity)
+        unit.of(Order).remove(gone.id)
+        post_points(unit, ANA, "tea", Earn(10, reason="zz-points-reason"), key="order 2026-0001", at=NOW - 9 * DAY)
+        unit.emit(
+            {"type": "OrderPlaced", "order": str(order.id), "greeting": "zz-event-text Zenobia", "total": "10.00"}
+        )
+        unit.commit()
+    return order
+
+
+def in_memory(_):
+    yield MemoryStore()
+
+
+def in_a_file(folder):
+    store = SqlStore(f"sqlite:///{folder / 'crm.db'}")
+    yield store
+    store.close()
+
+
+def on_a_server(kind):
+    def made(_):
+        with database(kind) as url:
+            store = SqlStore(url)
+            store.create_schema()
+            yield store
+            store.close()
+
+    return made
+
+
+KINDS = {
+    "memory": in_memory,
+    "sqlite": in_a_file,
+    "postgresql": on_a_server("postgresql"),
+    "mariadb": on_a_server("mariadb"),
+}
+
+
+@pytest.fixture(params=KINDS)
+def store(request, tmp_path):
+    yield from KINDS[request.param](tmp_path)
+
+
+def found_in(store, texts):
+    """Return which texts stand anywhere in a store: in the bytes of its files, or any column of any table, or any object."""
+    if isinstance(store, MemoryStore):
+        tenant = store._tenant
+        held = [
+            str(to_plain(version.entity))
+            for table in tenant.tables.values()
+            for versions in table.rows.values()
+            for version in versions
+            if version.entity is not None
+        ]
+        held += [
+            repr(part)
+            for part in (
+                [list(index.entries) for table in tenant.tables.values() for index in table.indexes.values()],
+                [table.many for table in tenant.tables.values()],
+                [table.holders for table in tenant.tables.values()],
+                tenant.trail,
+                tenant.outbox,
+                tenant.results,
+            )
+        ]
+        return {text for text in texts if any(text in one for one in held)}
+    if store.dialect.name == "sqlite":
+        path = Path(store.engine.url.database)
+        files = [file for file in path.parent.iterdir() if file.name.startswith(path.name)]
+        raw = b"".join(file.read_bytes() for file in files)
+        return {text for text in texts if text.encode() in raw}
+    found = set()
+    with store.engine.connect() as connection:
+        schema = sa.MetaData()
+        schema.reflect(connection)
+        for table in schema.tables.values():
+            for row in connection.execute(sa.select(*(sa.cast(column, sa.Text) for column in table.columns))):
+                cells = [cell.decode("utf-8", "replace") if isinstance(cell, bytes) else str(cell) for cell in row]
+                found |= {text for text in texts if any(text in cell for cell in cells)}
+    return found
+
+
+def test_erasing_leaves_no_value_of_hers_anywhere_and_keeps_books_and_counts(store):
+    fill(store)
+    assert found_in(store, SECRETS) == set(SECRETS)
+    with store.begin(read_only=True) as unit:
+        before = {
+            model: unit.of(model).count(Query(model)) for model in (Order, Interaction, ConsentEntry, PointsEntry)
+        }
+        points = unit.of(PointsAccount).page(Query(PointsAccount)).items[0]
+
+    report = privacy.erase(store, TWIN, at=NOW, received_at=NOW - 3 * DAY, actor="dpo")
+
+    if isinstance(store, MemoryStore):
+        store.begin().rollback()
+    assert found_in(store, SECRETS) <= {"Zenobia", "Quixano"}  # in Bea's words, and reported
+    assert set(report.customer_ids) == {ANA, TWIN}
+    (mention,) = report.mentions
+    assert (mention.table, mention.field) == ("interaction", "summary")
+    assert report.request.customer_ids == report.customer_ids
+    assert report.request.received_at == NOW - 3 * DAY
+    with store.begin(read_only=True) as unit:
+        assert {model: unit.of(model).count(Query(model)) for model in before} == before
+        order = unit.of(Order).page(Query(Order, where("number") == "2026-0001")).items[0]
+        assert (order.customer_id, order.net, order.lines[0].sku) == (ANA, Money("7.50", "EUR"), "tea")
+        kept = unit.of(PointsAccount).get(points.id)
+        assert attrs.evolve(kept, version=points.version) == points
+        husk = unit.of(Customer).get(ANA)
+        assert (husk.processing, husk.country, husk.first_touch_at) == (Processing.ERASED, "ES", NOW - 900 * DAY)
+        assert (
+            unit.of(Customer).count(
+                Query(Customer, where("contact_points.normalised") == "zenobia.quixano@example.org")
+            )
+            == 0
+        )
+        trail = unit.history(Customer, ANA)
+        assert [(change.action, change.fields) for change in trail if change.action != "add"] == [("erase", {})]
+        hers = unit.of(Interaction).page(Query(Interaction, where("customer_id") == BEA)).items[0]
+        assert hers.summary == "Asked for erased, that is Zenobia Quixano, her sister"
+        assert unit.of(Customer).get(BEA).name == PersonName(given="Bea")
+        stages = unit.of(StageChange).page(Query(StageChange, where("customer_id") == ANA)).items
+        assert stage_of(stages, NOW) is Stage.ERASED
+    claims = {json.dumps(claim.payload) for claim in store.claim("relay")}
+    assert json.dumps({"customer": str(BEA), "greeting": "Dear Bea"}) in claims
+    assert '{"address": "erased", "code": "5.1.1"}' in claims
+    assert any('"greeting": "erased"' in claim and '"total": "10.00"' in claim for claim in claims)
+    assert store.run(lambda unit: {"customer": str(BEA), "said": "anew"}, key="greet bea")["said"] == "hello"
+
+
+def test_erasing_again_an_unknown_or_one_who_came_back(store):
+    fill(store)
+    first = privacy.erase(store, ANA, at=NOW)
+    again = privacy.erase(store, ANA, at=NOW + DAY)
+    assert (again.counts, again.request) == ({}, None)
+    assert set(again.customer_ids) == set(first.customer_ids) == {ANA, TWIN}
+    with pytest.raises(NotFound):
+        privacy.erase(store, UUID(int=99), at=NOW)
+    with store.begin() as unit:
+        unit.of(Lead).add(Lead(customer_id=ANA, source="late", created_at=NOW + DAY, topic="zz-late"))
+        unit.commit()
+    late = privacy.erase(store, ANA, at=NOW + 2 * DAY)
+    assert late.counts == {"lead.redact": 1}
+    assert found_in(store, ["zz-late"]) == set()
+    assert len(everything(store, SubjectRequest)) == 2
+
+
+def test_a_customer_who_was_unmerged_is_not_taken_along(store):
+    fill(store)
+    identify.unmerge(store, TWIN, at=NOW - DAY / 2, reason="two people")
+    report = privacy.erase(store, ANA, at=NOW)
+    assert report.customer_ids == (ANA,)
+    with store.begin(read_only=True) as unit:
+        assert unit.of(Customer).get(TWIN).processing is Processing.ALLOWED
+    assert privacy.access(store, TWIN, at=NOW).held[0].records
+
+
+def test_a_restored_backup_repeats_what_was_erased_since(store, tmp_path):
+    fill(store)
+    export(store, tmp_path / "all.gz")
+    privacy.erase(store, ANA, at=NOW)
+    assert export_erasures(store, tmp_path / "erasures.jsonl") == 1
+    assert not any(secret in (tmp_path / "erasures.jsonl").read_text() for secret in SECRETS)
+    (tmp_path / "new").mkdir()
+    other = SqlStore(f"sqlite:///{tmp_path / 'new' / 'crm.db'}")
+    restore(tmp_path / "all.gz", other, erasures=tmp_path / "erasures.jsonl")
+    assert found_in(other, SECRETS) <= {"Zenobia", "Quixano"}
+    with other.begin(read_only=True) as unit:
+        assert unit.of(Order).count(Query(Order)) == 2
+        assert unit.of(Customer).get(ANA).processing is Processing.ERASED
+    other.close()
+
+
+def test_a_backup_made_after_the_erasure_needs_no_log(tmp_path):
+    store = fill(MemoryStore())
+    privacy.erase(store, ANA, at=NOW)
+    export(store, tmp_path / "all.gz")
+    other = MemoryStore()
+    restore(tmp_path / "all.gz", other)
+    assert [request.customer_id for request in everything(other, SubjectRequest)] == [ANA]
+    assert privacy.erase(other, ANA, at=NOW + DAY).counts == {}
+
+
+def test_access_tells_everything_why_since_when_and_what_for(store):
+    fill(store)
+    data = privacy.access(store, TWIN, at=NOW)
+    assert data.customer_ids == (ANA, TWIN)
+    text, plain = data.as_text(), json.loads(data.as_json())
+    by_staff = {"zz-clerk-of-ana", "zz-actor-of-change", "zz-cause-of-adding", "zz-cause-of-change"}
+    beside = {"zz-event-text", "zz-result-text"}
+    for secret in set(SECRETS) - by_staff - beside:
+        assert secret in text, secret
+        assert secret in data.as_json(), secret
+    assert not any(secret in text or secret in data.as_json() for secret in by_staff)
+    kinds = {held["kind"]: held for held in plain["held"]}
+    assert kinds["purchase"]["legal_basis"] == "legal_obligation"
+    assert kinds["purchase"]["since"] == (NOW - 9 * DAY).isoformat()
+    assert kinds["source_record"]["on_erasure"] == "delete"
+    assert len(kinds["purchase"]["records"]) == 3
+    assert all(held["purpose"] and held["used_for"] for held in plain["held"])
+    assert str(BEA) not in text
+    with pytest.raises(NotFound):
+        privacy.access(store, UUID(int=99), at=NOW)
+
+
+def test_an_export_is_the_same_and_is_kept_as_an_answered_request():
+    store = fill(MemoryStore())
+    told = privacy.access(store, ANA, at=NOW).as_json()
+    assert privacy.export(store, ANA, at=NOW) == told
+    (first,) = everything(store, SubjectRequest)
+    assert (first.kind, first.customer_id, first.counts["purchase"]) == (RequestKind.EXPORT, ANA, 3)
+
+
+def test_a_correction_keeps_what_stood_before_and_who_changed_it(store):
+    fill(store)
+    after = privacy.rectify(store, TWIN, {"job_title": "Baker"}, at=NOW, actor="dpo")
+    assert (after.id, after.job_title) == (ANA, "Baker")
+    with store.begin(read_only=True) as unit:
+        last = unit.history(Customer, ANA)[-1]
+    assert (last.actor, last.cause, last.fields) == ("dpo", "privacy.rectify", {"job_title": ("zz-beekeeper", "Baker")})
+    assert everything(store, SubjectRequest)[-1].kind is RequestKind.RECTIFY
+    assert privacy.rectify(store, ANA, {"job_title": "Baker"}, at=NOW) == after
+    for name in ("id", "processing", "nonsense", "owner_id"):
+        with pytest.raises(InvalidValueError, match="correct one of"):
+            privacy.rectify(store, ANA, {name: None}, at=NOW)
+    privacy.erase(store, ANA, at=NOW)
+    with pytest.raises(InvalidValueError, match="was erased"):
+        privacy.rectify(store, ANA, {"job_title": "x"}, at=NOW)
+    with pytest.raises(InvalidValueError, match="was erased"):
+        privacy.restrict(store, ANA, at=NOW)
+
+
+def test_a_restricted_customer_is_not_contacted_until_it_is_lifted():
+    store = fill(MemoryStore())
+    consents = [entry for entry in everything(store, ConsentEntry) if entry.customer_id == ANA]
+    restricted = privacy.restrict(store, TWIN, at=NOW, received_at=NOW - DAY)
+    assert restricted.id == ANA
+    decision = may_contact(restricted, "email", "marketing", NOW, consents=consents)
+    assert (decision.allowed, decision.reasons[0].code) == (False, "restricted")
+    assert privacy.restrict(store, ANA, at=NOW) == restricted
+    lifted = privacy.restrict(store, ANA, at=NOW, lift=True)
+    assert may_contact(lifted, "email", "marketing", NOW, consents=consents)
+    assert [request.kind for request in everything(store, SubjectRequest)] == [RequestKind.RESTRICT, RequestKind.LIFT]
+    privacy.erase(store, ANA, at=NOW)
+    with store.begin(read_only=True) as unit:
+        husk = unit.of(Customer).get(ANA)
+    assert may_contact(husk, "email", "marketing", NOW, consents=consents).reasons[0].code == "erased"
+
+
+def test_who_complained_and_was_erased_is_suppressed_when_he_is_imported_again():
+    store = fill(MemoryStore())
+    privacy.erase(store, ANA, at=NOW)
+    (kept,) = everything(store, Suppression)
+    again = Customer(contact_points=(ContactPoint(kind=ContactKind.EMAIL, raw="ZENOBIA.quixano@example.org"),))
+    assert kept.address.startswith("sha256:")
+    reasons = may_contact(again, "email", "marketing", NOW, consents=[], suppressions=[kept]).reasons
+    assert "suppressed" in {reason.code for reason in reasons}
+
+
+RULES = RetentionPolicy(
+    version="2026-1",
+    rules=(
+        RetentionRule(table="lead", keep=30 * DAY, why="nobody asks after a month"),
+        RetentionRule(
+            table="interaction", keep=5 * DAY, then=Fate.REDACT, where=where("kind") == "email", why="letters"
+        ),
+        RetentionRule(table="purchase", keep=3650 * DAY, why="the law on books"),
+        RetentionRule(table="source_record", keep=10 * DAY, why="sources are read again"),
+        RetentionRule(table="customer", keep=25 * DAY, why="who is silent is forgotten"),
+    ),
+)
+
+
+def test_a_dry_run_of_retention_lists_what_would_go_and_why_and_touches_nothing(store):
+    fill(store)
+    report = privacy.retention(store, RULES, NOW)
+    assert report.dry_run
+    assert report.counts == {"lead": 1, "interaction": 2, "source_record": 3}
+    (lead,) = (item for item in report.items if item.table == "lead")
+    assert lead.why == "nobody asks after a month (kept 30 days from 2026-03-22; rules 2026-1)"
+    assert (lead.since, lead.due, lead.then, lead.done) == (NOW - 40 * DAY, NOW - 10 * DAY, Fate.DELETE, False)
+    assert found_in(store, SECRETS) == set(SECRETS)
+
+
+def test_retention_does_what_the_dry_run_said(store):
+    fill(store)
+    report = privacy.retention(store, RULES, NOW, dry_run=False, actor="clock")
+    assert {item.table: item.done for item in report.items} == {
+        "lead": True,
+        "interaction": True,
+        "source_record": False,
+    }
+    assert all("identity_link refers to it" in item.why for item in report.items if not item.done)
+    assert found_in(store, ["zz-summary", "zz-anonymous-summary", "zz-topic-of-lead"]) == set()
+    assert len(everything(store, Interaction)) == 3
+    assert privacy.retention(store, RULES, NOW).counts == {"source_record": 3}
+    later = privacy.retention(store, RULES, NOW + 100 * DAY, dry_run=False)
+    assert later.counts["customer"] == 3
+    assert {one.processing for one in everything(store, Customer)} == {Processing.ERASED}
+    assert found_in(store, SECRETS) == set()
+    assert privacy.retention(store, RULES, NOW + 100 * DAY).items == ()
+
+
+def test_a_rule_that_fits_nothing_in_the_store_is_refused():
+    store = fill(MemoryStore())
+    for table, word in (("parrot", "name one of"), ("contact_policy", "no date")):
+        policy = RetentionPolicy(version="1", rules=(RetentionRule(table=table, keep=DAY, why="x"),))
+        with pytest.raises(InvalidValueError, match=word):
+            privacy.retention(store, policy, NOW)
