@@ -16,6 +16,7 @@ from pycrm.model.contact_policy import ContactPolicy, Suppression
 from pycrm.model.customer import Customer, Organisation, PersonName, Processing
 from pycrm.model.earning import EarningRule, ProgramBudget
 from pycrm.model.evidence import Actor, ActorKind, Reason
+from pycrm.model.expense import Expense
 from pycrm.model.experiment import Assignment, Decision, Experiment, Exposure, Finding, Outcome
 from pycrm.model.import_run import ImportOutcome, ImportRun
 from pycrm.model.intent import ContactIntent
@@ -35,7 +36,10 @@ from pycrm.model.privacy import BLANK, Fate, Handling, Sensitivity, SubjectReque
 from pycrm.model.referral import Referral, ReferralProgram
 from pycrm.model.reward import Redemption, Reward
 from pycrm.model.segment import Segment, SegmentMembership
+from pycrm.model.snapshot import Snapshot
 from pycrm.model.source import IdentityLink, SourceRecord
+from pycrm.model.touchpoint import Touchpoint
+from pycrm.model.treatment import TreatmentPlan
 
 __all__ = ["HANDLINGS", "handling_of"]
 
@@ -82,9 +86,9 @@ def _addresses_in(record: SourceRecord) -> Iterator[str]:
             yield text
 
 
-def _visitor_of(interaction: Interaction) -> str | None:
-    known = interaction.customer_id is not None or interaction.participants
-    return None if interaction.anonymous_id is None or known else BLANK
+def _visitor_of(seen: Interaction | Touchpoint) -> str | None:
+    known = seen.customer_id is not None or (isinstance(seen, Interaction) and seen.participants)
+    return None if seen.anonymous_id is None or known else BLANK
 
 
 def _digest_of(suppression: Suppression) -> str | None:
@@ -192,6 +196,15 @@ HANDLINGS: Mapping[type[Any], Handling] = {
             | _all(_S.FREE_TEXT, "reason"),
         ),
         Handling(
+            model=Expense,
+            purpose="to account for what a customer cost",
+            use="the profit of a customer",
+            basis=_B.LEGAL_OBLIGATION,
+            since="at",
+            subjects=("customer_id",),
+            fields=_all(_S.KEY, "customer_id") | _all(_S.ACCOUNTING, "key at kind amount") | _all(_S.FREE_TEXT, "note"),
+        ),
+        Handling(
             model=Interaction,
             purpose="to know what passed between us",
             use="service, the stage of a customer, what to say next",
@@ -206,6 +219,20 @@ HANDLINGS: Mapping[type[Any], Handling] = {
             telling=lambda interaction: (
                 () if interaction.anonymous_id in {None, BLANK} else (interaction.anonymous_id,)
             ),
+        ),
+        Handling(
+            model=Touchpoint,
+            purpose="to know what brought a customer here",
+            use="what advertising is worth",
+            since="at",
+            subjects=("customer_id",),
+            linked=("anonymous_id",),
+            fields=_all(_S.KEY, "customer_id")
+            | _all(_S.IDENTITY, "anonymous_id key")
+            | _all(_S.STATISTICS, "at channel source medium campaign content cost")
+            | _all(_S.FREE_TEXT, "term referrer"),
+            blanks={"anonymous_id": _visitor_of, "key": lambda touch: str(touch.id)},
+            telling=lambda touch: () if touch.anonymous_id in {None, BLANK} else (touch.anonymous_id,),
         ),
         Handling(
             model=ConsentEntry,
@@ -247,7 +274,8 @@ HANDLINGS: Mapping[type[Any], Handling] = {
             | _all(
                 _S.STATISTICS,
                 "run as_of since orders historic_value expected_value expected_low expected_high probability_alive "
-                "recency_score frequency_score monetary_score segment tier",
+                "recency_score frequency_score monetary_score segment tier profit potential_value needs fit_score engagement_score "
+                "grade policy refunds expenses facts interactions",
             )
             | _all(_S.FREE_TEXT, "reasons"),
         ),
@@ -497,6 +525,19 @@ HANDLINGS: Mapping[type[Any], Handling] = {
             fields=_all(_S.NONE, "finding_id recommended decided decided_at next_experiment_id")
             | _all(_S.STAFF, "actor")
             | _all(_S.FREE_TEXT, "note"),
+        ),
+        Handling(
+            model=Snapshot,
+            purpose=_NONE,
+            use=_NONE,
+            fields=_all(
+                _S.NONE,
+                "run as_of since until currency customers orders refunds expenses facts interactions parameters groups policy "
+                "scoring notes",
+            ),
+        ),
+        Handling(
+            model=TreatmentPlan, purpose=_NONE, use=_NONE, fields=_all(_S.NONE, "edition levels floors valid_from")
         ),
         Handling(
             model=KnowledgePlan,

@@ -218,8 +218,12 @@ class _Tenant:
 
 
 def _retold(change: Change, rewrite: Callable[[Told, Any], Any]) -> dict[str, Any]:
-    told = {"fields": rewrite("fields", dict(change.fields))} if change.fields else {}
-    return {"actor": rewrite("note", change.actor), "cause": rewrite("note", change.cause), **told}
+    told = (
+        {name: (pair[0], pair[1]) for name, pair in rewrite("fields", dict(change.fields)).items()}
+        if change.fields
+        else {}
+    )
+    return {"actor": rewrite("note", change.actor), "cause": rewrite("note", change.cause), "fields": told}
 
 
 class MemoryRepository(Generic[E]):

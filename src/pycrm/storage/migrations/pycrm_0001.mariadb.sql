@@ -19,6 +19,7 @@ CREATE TABLE customer (
     first_touch_at DATETIME(6), 
     identified_at DATETIME(6), 
     is_deceased TINYINT(1) NOT NULL, 
+    processing LONGTEXT NOT NULL, 
     name_family VARCHAR(255), 
     name_given VARCHAR(255), 
     name_full VARCHAR(255), 
@@ -311,6 +312,24 @@ CREATE TABLE source_record (
     CONSTRAINT uq_source_record_source_key UNIQUE (tenant, source, `key`, live)
 )CHARSET=utf8mb4 ENGINE=InnoDB COLLATE utf8mb4_nopad_bin;
 CREATE INDEX ix_source_record_received_at ON source_record (tenant, received_at, id);
+CREATE TABLE subject_request (
+    tenant VARCHAR(64) NOT NULL, 
+    id BINARY(16) NOT NULL, 
+    version BIGINT NOT NULL, 
+    live SMALLINT, 
+    added_at DATETIME(6) NOT NULL, 
+    added_by LONGTEXT, 
+    added_because LONGTEXT, 
+    kind VARCHAR(255) NOT NULL, 
+    customer_id BINARY(16) NOT NULL, 
+    received_at DATETIME(6) NOT NULL, 
+    done_at DATETIME(6) NOT NULL, 
+    reason LONGTEXT NOT NULL, 
+    document LONGTEXT, 
+    PRIMARY KEY (tenant, id)
+)CHARSET=utf8mb4 ENGINE=InnoDB COLLATE utf8mb4_nopad_bin;
+CREATE INDEX ix_subject_request_customer_id ON subject_request (tenant, customer_id, id);
+CREATE INDEX ix_subject_request_kind_done_at ON subject_request (tenant, kind, done_at, id);
 CREATE TABLE treatment_plan (
     tenant VARCHAR(64) NOT NULL, 
     id BINARY(16) NOT NULL, 

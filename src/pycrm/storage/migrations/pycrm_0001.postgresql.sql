@@ -19,6 +19,7 @@ CREATE TABLE customer (
     first_touch_at TIMESTAMP WITH TIME ZONE, 
     identified_at TIMESTAMP WITH TIME ZONE, 
     is_deceased BOOLEAN NOT NULL, 
+    processing TEXT COLLATE "C" NOT NULL, 
     name_family TEXT COLLATE "C", 
     name_given TEXT COLLATE "C", 
     name_full TEXT COLLATE "C", 
@@ -311,6 +312,24 @@ CREATE TABLE source_record (
     CONSTRAINT uq_source_record_source_key UNIQUE (tenant, source, key, live)
 );
 CREATE INDEX ix_source_record_received_at ON source_record (tenant, received_at, id);
+CREATE TABLE subject_request (
+    tenant TEXT COLLATE "C" NOT NULL, 
+    id UUID NOT NULL, 
+    version BIGINT NOT NULL, 
+    live SMALLINT, 
+    added_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    added_by TEXT COLLATE "C", 
+    added_because TEXT COLLATE "C", 
+    kind TEXT COLLATE "C" NOT NULL, 
+    customer_id UUID NOT NULL, 
+    received_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    done_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    reason TEXT COLLATE "C" NOT NULL, 
+    document JSONB, 
+    PRIMARY KEY (tenant, id)
+);
+CREATE INDEX ix_subject_request_customer_id ON subject_request (tenant, customer_id, id);
+CREATE INDEX ix_subject_request_kind_done_at ON subject_request (tenant, kind, done_at, id);
 CREATE TABLE treatment_plan (
     tenant TEXT COLLATE "C" NOT NULL, 
     id UUID NOT NULL, 

@@ -19,6 +19,7 @@ CREATE TABLE customer (
     first_touch_at TEXT, 
     identified_at TEXT, 
     is_deceased INTEGER NOT NULL, 
+    processing TEXT NOT NULL, 
     name_family TEXT, 
     name_given TEXT, 
     name_full TEXT, 
@@ -336,6 +337,25 @@ CREATE TABLE source_record (
 )
  STRICT;
 CREATE INDEX ix_source_record_received_at ON source_record (tenant, received_at, id);
+CREATE TABLE subject_request (
+    tenant TEXT NOT NULL, 
+    id BLOB NOT NULL, 
+    version INTEGER NOT NULL, 
+    live INTEGER, 
+    added_at TEXT NOT NULL, 
+    added_by TEXT, 
+    added_because TEXT, 
+    kind TEXT NOT NULL, 
+    customer_id BLOB NOT NULL, 
+    received_at TEXT NOT NULL, 
+    done_at TEXT NOT NULL, 
+    reason TEXT NOT NULL, 
+    document TEXT, 
+    PRIMARY KEY (tenant, id)
+)
+ STRICT;
+CREATE INDEX ix_subject_request_customer_id ON subject_request (tenant, customer_id, id);
+CREATE INDEX ix_subject_request_kind_done_at ON subject_request (tenant, kind, done_at, id);
 CREATE TABLE treatment_plan (
     tenant TEXT NOT NULL, 
     id BLOB NOT NULL, 
