@@ -499,7 +499,7 @@ class Transactions:
             assert saved.fields["name"] == (one.name, "pen of x")
             assert _any(unit).retell(without_ana) == 0
         assert [claim.payload for claim in _any(store).claim("relay")] == [{"by": "x"}]
-        assert store.run(lambda _: "anew", key="greet x") == {"for": "x"}
+        assert store.run(lambda _: {"for": "anew"}, key="greet x") == {"for": "x"}
 
     # -- the outbox --------------------------------------------------------------------------------------------------
 
