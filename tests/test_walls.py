@@ -20,7 +20,7 @@ PLANTED = {
     "workflows-are-independent": ("workflows/identify.py", "import pycrm.workflows.interact"),
     "light-rooms": ("model/money.py", "import numpy"),
     "model-is-plain": ("model/money.py", "import sqlite3"),
-    "sqlalchemy-in-sql": ("fit.py", "import sqlalchemy"),
+    "sqlalchemy-in-sql": ("fit/result.py", "import sqlalchemy"),
     "narwhals-in-table": ("clv/value.py", "import narwhals"),
     "matplotlib-in-plot": ("clv/value.py", "import matplotlib"),
     "sklearn-in-sklearn": ("clv/value.py", "import sklearn"),

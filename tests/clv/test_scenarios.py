@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pycrm import clv
+from pycrm.clv._regularity import draw_stage
 from pycrm.errors import InvalidDataError, InvalidValueError, NotEstimableError
 
 # Pfeifer & Carraway (2000): a purchase earns 40, a mailing costs 4, the chance falls with the months since the last purchase.
@@ -117,7 +118,11 @@ LEAVING = [
     clv.BetaGeoNBD(**SHAPES, a=0.9, b=2.5, unit="week"),
     clv.ModifiedBetaGeoNBD(**SHAPES, a=0.9, b=2.5, unit="week"),
     clv.ParetoNBD(**SHAPES, s=0.6, beta=11.0, unit="week"),
+    clv.BetaGeoCNBDk(**SHAPES, a=0.9, b=2.5, k=3, unit="week"),
+    clv.ModifiedBetaGeoCNBDk(**SHAPES, a=0.9, b=2.5, k=2, unit="week"),
+    clv.BetaGeoBetaBinomial(alpha=1.2, beta=0.75, gamma=0.9, delta=2.8, unit="week"),
 ]
+REGULAR = clv.BetaGeoCNBDk | clv.ModifiedBetaGeoCNBDk
 PEOPLE = {"frequency": [2, 0, 9], "recency": [30.0, 0.0, 50.0], "age": [52.0, 52.0, 52.0]}
 TERMS = {"unit": "week", "discount_rate": 0.1}
 
@@ -132,6 +137,17 @@ def _by_simulation(model, scenario, weeks, random):
             leave = random.gamma(model.s, size=draws) / (model.beta + T) * scenario.dropout
             there = np.minimum(random.exponential(size=draws) / leave, weeks)
             made = random.poisson(rate * there)
+        elif isinstance(model, clv.BetaGeoBetaBinomial):
+            leave = np.minimum(random.beta(model.gamma, model.delta + T, size=draws) * scenario.dropout, 1.0)
+            buys = np.minimum(random.beta(model.alpha + x, model.beta + T - x, size=draws) * scenario.frequency, 1.0)
+            made = random.binomial(np.minimum(random.geometric(leave) - 1, int(weeks)), buys)
+        elif isinstance(model, REGULAR):
+            modified = isinstance(model, clv.ModifiedBetaGeoCNBDk)
+            shape = np.full(draws, model.r + model.k * x)
+            stage = draw_stage(random, model.k, shape, np.full(draws, T - t_x), np.full(draws, model.alpha + T))
+            rate = random.gamma(shape + stage) / (model.alpha + T) * scenario.frequency
+            chance = np.minimum(random.beta(model.a, model.b + x + modified, size=draws) * scenario.dropout, 1.0)
+            made = np.minimum((random.poisson(rate * weeks) + stage) // model.k, random.geometric(chance))
         else:
             modified = isinstance(model, clv.ModifiedBetaGeoNBD)
             rate = random.gamma(model.r + x, size=draws) / (model.alpha + T) * scenario.frequency
@@ -142,7 +158,9 @@ def _by_simulation(model, scenario, weeks, random):
 
 
 @pytest.mark.parametrize("model", LEAVING)
-@pytest.mark.parametrize("scenario", [clv.Scenario(name="x", frequency=1.5), clv.Scenario(name="x", dropout=0.5)])
+@pytest.mark.parametrize(
+    "scenario", [clv.Scenario(name="x", frequency=1.5, dropout=0.8), clv.Scenario(name="x", dropout=0.5)]
+)
 def test_a_scenario_is_what_customers_so_changed_would_do(model, scenario):
     expected = _by_simulation(model, scenario, 26.0, np.random.default_rng(3)).sum()
     terms = TERMS | {"discount_rate": 0.0}
@@ -187,15 +205,44 @@ def test_a_fit_gives_scenarios_an_interval_and_weights_count():
     assert found["value"].iloc[0] == pytest.approx(2 * plain, rel=1e-12)
 
 
+@pytest.mark.parametrize("horizon", [26, np.inf])
+@pytest.mark.parametrize("modified", [False, True])
+def test_customers_of_regularity_1_change_as_those_without_rhythm(horizon, modified):
+    plain = clv.ModifiedBetaGeoNBD if modified else clv.BetaGeoNBD
+    regular = clv.ModifiedBetaGeoCNBDk if modified else clv.BetaGeoCNBDk
+    pair = (plain(**SHAPES, a=0.9, b=2.5, unit="week"), regular(**SHAPES, a=0.9, b=2.5, k=1, unit="week"))
+    what_if = [clv.Scenario(name="x", frequency=1.3, dropout=0.6)]
+    found = [clv.compare_scenarios(one, 10.0, PEOPLE, what_if, horizon=horizon, **TERMS)["value"] for one in pair]
+    assert found[1].tolist() == pytest.approx(found[0].tolist(), rel=1e-8)
+
+
+@pytest.mark.parametrize("model", LEAVING)
+@pytest.mark.parametrize("horizon", [26, np.inf])
+def test_next_to_no_change_is_worth_next_to_nothing(model, horizon):
+    # The way taken for a changed chance and the one for an unchanged chance must meet.
+    what_if = [clv.Scenario(name="x", frequency=1 + 1e-12, dropout=1 - 1e-12)]
+    found = clv.compare_scenarios(model, 10.0, PEOPLE, what_if, horizon=horizon, **TERMS)
+    assert found["relative_change"].iloc[1] == pytest.approx(0.0, abs=1e-9)
+
+
+def test_a_treatment_is_worth_what_it_changes_less_what_it_costs():
+    loyal = clv.Scenario(name="phone call", dropout=0.8, spend=1.05)
+    terms = TERMS | {"horizon": 52}
+    net = clv.treatment_value(LEAVING[0], 10.0, PEOPLE, loyal, cost=[0.5, 0.5, 2.0], **terms)
+    whole = clv.compare_scenarios(LEAVING[0], 10.0, PEOPLE, [loyal], **terms)["change"].iloc[1]
+    assert net.sum() == pytest.approx(whole - 3.0, rel=1e-12)
+    nothing = clv.Scenario(name="nothing")
+    assert clv.treatment_value(LEAVING[0], 10.0, PEOPLE, nothing, cost=0.0, **terms).tolist() == [0.0, 0.0, 0.0]
+    # Who never came back and has long been silent is not worth a call that costs more than he will ever bring.
+    assert net[1] < 0 < net[2]
+    with pytest.raises(InvalidDataError, match="cost"):
+        clv.treatment_value(LEAVING[0], 10.0, PEOPLE, loyal, cost=[1.0, 2.0], **terms)
+
+
 def test_a_scenario_a_model_has_no_answer_for_is_refused():
-    regular = clv.BetaGeoCNBDk(**SHAPES, a=0.9, b=2.5, k=2, unit="week")
-    for model, scenario, says in (
-        (clv.NBD(**SHAPES, unit="week"), clv.Scenario(name="x", dropout=0.9), "no dropout"),
-        (regular, clv.Scenario(name="x", dropout=0.9), "no exact form"),
-        (regular, clv.Scenario(name="x", frequency=1.1), "another frequency"),
-    ):
-        with pytest.raises(InvalidValueError, match=says):
-            clv.compare_scenarios(model, 1.0, PEOPLE, [scenario], horizon=5, **TERMS)
+    nobody = clv.NBD(**SHAPES, unit="week")
+    with pytest.raises(InvalidValueError, match="no dropout"):
+        clv.compare_scenarios(nobody, 1.0, PEOPLE, [clv.Scenario(name="x", dropout=0.9)], horizon=5, **TERMS)
     with pytest.raises(InvalidValueError, match="name of its own"):
         clv.compare_scenarios(LEAVING[0], 1.0, PEOPLE, [clv.Scenario(name="as it is")], horizon=5, **TERMS)
     with pytest.raises(InvalidValueError, match="above 0"):

@@ -14,6 +14,7 @@ from pycrm.clv import (
     ParetoNBD,
     ShiftedBetaGeo,
 )
+from pycrm.errors import BoundaryWarning
 
 HISTORY = ["frequency", "recency", "age"]
 TRUTHS = [
@@ -112,3 +113,12 @@ def test_a_covariate_bends_the_likelihood_as_its_coefficient_says():
                 moved[i] = step
                 bend = (total(centre + moved) - 2 * total(centre) + total(centre - moved)) / step**2
                 assert -bend == pytest.approx(np.linalg.inv(fit.covariance)[i, i], rel=1e-3)
+
+
+def test_what_the_data_do_not_determine_is_said_and_has_no_standard_error():
+    sample = BetaGeoNBD(r=0.6, alpha=5.0, a=0.8, b=2.5).simulate(np.full(500, 52.0), random=np.random.default_rng(5))
+    with pytest.warns(BoundaryWarning, match=r"do not determine alpha, purchase_effects\[always\]"):
+        fit = BetaGeoNBD.fit(sample.assign(always=1.0), purchase_covariates=["always"])
+    assert np.isnan(fit.standard_errors["alpha"])
+    with pytest.warns(BoundaryWarning, match="do not determine r, alpha"):
+        BetaGeoNBD.fit({"frequency": [0, 0], "recency": [0, 0], "age": [0, 0]})

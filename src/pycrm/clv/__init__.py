@@ -30,7 +30,7 @@ from pycrm.clv.modified_beta_geo_cnbd_k import ModifiedBetaGeoCNBDk
 from pycrm.clv.modified_beta_geo_nbd import ModifiedBetaGeoNBD
 from pycrm.clv.nbd import NBD
 from pycrm.clv.pareto_nbd import ParetoNBD
-from pycrm.clv.scenarios import Scenario, compare_scenarios, value_elasticities
+from pycrm.clv.scenarios import Scenario, compare_scenarios, treatment_value, value_elasticities
 from pycrm.clv.shifted_beta_geo import ShiftedBetaGeo
 from pycrm.clv.spend import SpendCorrelation, spend_correlation
 from pycrm.clv.summary import calibration_holdout, customer_holdout, purchase_summary
@@ -77,6 +77,7 @@ __all__ = [
     "spend_correlation",
     "spend_density",
     "tracking",
+    "treatment_value",
     "value_elasticities",
 ]
 

@@ -18,7 +18,7 @@ from scipy.special import expit, gammaln, psi, zeta
 from pycrm.clv import _beta_geometric as process
 from pycrm.clv._beta_geometric import in_blocks, on_distinct
 from pycrm.clv._effects import Effects
-from pycrm.clv._history import Floats, checked, lengths, read, whole
+from pycrm.clv._history import Floats, checked, drawing, lengths, read, together, whole
 from pycrm.clv._search import Bend, Likelihood, Rows, compress, finished, maximise, sample, total
 from pycrm.clv.units import Unit
 from pycrm.fit import Fit
@@ -178,9 +178,9 @@ class Customers:
         self, frequency: ArrayLike, recency: ArrayLike, age: ArrayLike, ahead: ArrayLike = 0.0
     ) -> Floats:
         """Return P(alive) of each history, now or later."""
-        x, t_x, T = checked(frequency, recency, age)
-        now = self._now(x, t_x, T)
         later = lengths("ahead", ahead)
+        x, t_x, T = checked(frequency, recency, age, ahead=later)
+        now = self._now(x, t_x, T)
         if not later.any():
             return np.asarray(np.broadcast_to(now, np.broadcast_shapes(now.shape, later.shape)))
         return np.asarray(now * self._ahead(process.alive, later, x=x, T=T))
@@ -189,8 +189,9 @@ class Customers:
         self, horizon: ArrayLike, frequency: ArrayLike, recency: ArrayLike, age: ArrayLike
     ) -> Floats:
         """Return the expected purchases in the next `horizon`, given each history."""
-        x, t_x, T = checked(frequency, recency, age)
-        made = self._ahead(process.expected, lengths("horizon", horizon), x=x, T=T)
+        until = lengths("horizon", horizon)
+        x, t_x, T = checked(frequency, recency, age, horizon=until)
+        made = self._ahead(process.expected, until, x=x, T=T)
         return np.asarray(self._now(x, t_x, T) * made)
 
     def expected_purchases_new(self, horizon: ArrayLike) -> Floats:
@@ -202,8 +203,8 @@ class Customers:
         self, window: tuple[ArrayLike, ArrayLike, ArrayLike], frequency: ArrayLike, recency: ArrayLike, age: ArrayLike
     ) -> Floats:
         """Return P(n purchases) in a window (n, its start, its length), given each history."""
-        x, t_x, T = checked(frequency, recency, age)
         count, opening, until = _window(*window)
+        x, t_x, T = checked(frequency, recency, age, n=count, start=opening, horizon=until)
         made = self._ahead(process.probability, count, opening, until, x=x, T=T)
         now = self._now(x, t_x, T)
         return np.asarray(now * made + np.where(count == 0.0, 1.0 - now, 0.0))
@@ -218,7 +219,7 @@ class Customers:
         self, rate: float, until: Floats, frequency: ArrayLike, recency: ArrayLike, age: ArrayLike
     ) -> Floats:
         """Return the purchases until then, each discounted at the continuous rate from its moment, given each history."""
-        x, t_x, T = checked(frequency, recency, age)
+        x, t_x, T = checked(frequency, recency, age, horizon=until)
         return np.asarray(self._now(x, t_x, T) * self._ahead(partial(process.discounted, rate), until, x=x, T=T))
 
     def discounted_purchases_new(self, rate: float, until: Floats) -> Floats:
@@ -230,6 +231,7 @@ class Customers:
         """Draw a summary of new customers."""
         import pandas as pd
 
+        drawing(random)
         span = np.atleast_1d(lengths("age", age))
         new: tuple[Any, ...] = (self.r, self.alpha, self.a, self.b + self.modified)
         made, last, alive = process.counts(random, span, *new)
@@ -249,8 +251,10 @@ class Customers:
         draws: int,
     ) -> NDArray[np.int64]:
         """Draw the purchases of existing customers in the next `horizon`."""
-        x, t_x, T = checked(*history)
-        alive, until = self._now(x, t_x, T), lengths("horizon", horizon)
+        drawing(random, draws)
+        until = lengths("horizon", horizon)
+        x, t_x, T = checked(*history, horizon=until)
+        alive = self._now(x, t_x, T)
         shape = (draws, *np.broadcast_shapes(alive.shape, until.shape))
         there = (self.r + x, self.alpha + T, self.a, self.b + x + self.modified)
         made, _, _ = process.counts(random, np.broadcast_to(until, shape), *there)
@@ -258,7 +262,9 @@ class Customers:
 
 
 def _window(n: ArrayLike, start: ArrayLike, horizon: ArrayLike) -> tuple[Floats, Floats, Floats]:
-    return whole("n", n), lengths("start", start), lengths("horizon", horizon)
+    count, opening, until = whole("n", n), lengths("start", start), lengths("horizon", horizon)
+    together(n=count, start=opening, horizon=until)
+    return count, opening, until
 
 
 class _Model(Protocol):

@@ -14,7 +14,7 @@ from attrs import frozen
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import digamma
 
-from pycrm.clv._history import whole_number
+from pycrm.clv._history import drawing, whole_number
 from pycrm.clv._series import log_rise
 from pycrm.errors import InvalidDataError, NotEstimableError
 from pycrm.table import column, column_names, eager, numbers
@@ -217,6 +217,7 @@ def rows(  # the parameters of the model, in their usual sequence
     """Draw `n` lives watched for `watched` renewals."""
     import pandas as pd
 
+    drawing(random)
     n, watched = int(whole_number("n", n, 1)), int(whole_number("periods", watched, 1))
     leaves = random.beta(alpha, beta, n)
     with np.errstate(divide="ignore", invalid="ignore"):

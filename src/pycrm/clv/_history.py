@@ -17,11 +17,13 @@ __all__ = [
     "Floats",
     "Histories",
     "checked",
+    "drawing",
     "lengths",
     "per_customer",
     "positive",
     "read",
     "shares",
+    "together",
     "unit_of",
     "weights_of",
     "whole",
@@ -144,13 +146,13 @@ def _floats(name: str, values: ArrayLike) -> Floats:
         raise InvalidDataError(name, None, values, "give numbers") from None
 
 
-def checked(frequency: ArrayLike, recency: ArrayLike, age: ArrayLike) -> tuple[Floats, Floats, Floats]:
-    """Return the three as floats of one shape.
+def checked(frequency: ArrayLike, recency: ArrayLike, age: ArrayLike, **asked: Floats) -> tuple[Floats, Floats, Floats]:
+    """Return the three as floats of one shape, to which what is `asked` of them must fit.
 
     Raises
     ------
     InvalidDataError
-        Naming the first row of a history that cannot have happened.
+        Naming the first row of a history that cannot have happened, and shapes that do not fit.
     """
     parts = [_floats(n, v) for n, v in (("frequency", frequency), ("recency", recency), ("age", age))]
     try:
@@ -159,6 +161,7 @@ def checked(frequency: ArrayLike, recency: ArrayLike, age: ArrayLike) -> tuple[F
         shapes = ", ".join(str(part.shape) for part in parts)
         raise InvalidDataError("age", None, shapes, "give frequency, recency and age of one shape") from None
     _check(x, t_x, T)
+    together(**asked, age=x)
     return x, t_x, T
 
 
@@ -168,6 +171,35 @@ def lengths(name: str, values: ArrayLike, *, infinite: bool = False) -> Floats:
     _refuse(name, np.isnan(floats) | (~np.isfinite(floats) & ~infinite), floats, "give a finite number")
     _refuse(name, floats < 0.0, floats, "give a number of at least 0")
     return floats
+
+
+def together(**parts: Floats) -> None:
+    """Refuse arguments whose shapes do not broadcast, in the words of whoever gave them.
+
+    Raises
+    ------
+    InvalidDataError
+        Naming the first of them, and all shapes.
+    """
+    try:
+        np.broadcast_shapes(*(part.shape for part in parts.values()))
+    except ValueError:
+        shapes = ", ".join(f"{name} {part.shape}" for name, part in parts.items())
+        fix = "give single numbers, or one for each history"
+        raise InvalidDataError(next(iter(parts)), None, shapes, fix) from None
+
+
+def drawing(random: object, draws: object = 1) -> None:
+    """Refuse what chance does not come from, and a number of draws that is none.
+
+    Raises
+    ------
+    InvalidValueError
+        Saying how a generator is made.
+    """
+    if not isinstance(random, np.random.Generator):
+        raise InvalidValueError("random", random, "give a generator: numpy.random.default_rng(1)")
+    whole_number("draws", draws, 1)
 
 
 def shares(name: str, values: ArrayLike) -> Floats:

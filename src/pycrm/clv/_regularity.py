@@ -13,50 +13,34 @@ Arguments: k; `shape` = r + k x and `rate` = alpha + age, the Gamma of those sti
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import Any
 
 import numpy as np
 from attrs import frozen
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from scipy.special import betainc, betaln, digamma, expit, gammaln
 
-from pycrm.clv._history import Floats, lengths, read, whole_number
-from pycrm.clv._quadrature import legendre
-from pycrm.clv._search import compress, finished, maximise, total, warn
+from pycrm.clv._history import Floats
+from pycrm.clv._quadrature import beta_nodes, legendre
+from pycrm.clv._search import compress
 from pycrm.clv._series import discounted_steps
-from pycrm.clv.units import Unit
-from pycrm.errors import (
-    BoundaryWarning,
-    ConvergenceWarning,
-    InvalidDataError,
-    InvalidValueError,
-    MissingColumnError,
-    NotEstimableError,
-)
-from pycrm.fit import Fit
-from pycrm.table import Frame, column_names, numbers
-
-if TYPE_CHECKING:
-    import pandas as pd
+from pycrm.errors import InvalidValueError
 
 __all__ = [
     "States",
     "ahead",
-    "counts",
-    "customers",
     "discounted",
     "discounted_until",
     "draw",
     "draw_stage",
-    "gaps_of",
     "likelihood",
     "odds_gone",
     "regularity",
-    "search",
     "window",
 ]
 
 _TERMS = 1_000_000
+_NODES = 193  # of a mean over another chance to leave
 _STEEP = 300.0  # in logs: how much the weight without its second factor may exceed 1
 
 
@@ -214,21 +198,35 @@ def _stage_by_stage(  # a state, in its usual sequence
     return made
 
 
-def _left(a: float, stays: Floats, top: int) -> tuple[Floats, NDArray[np.int64]]:
-    """Return B(a, stays + M) / B(a, stays) for M = 0 .. top, one row per distinct `stays`, and the row of each."""
+def _left(a: float, stays: Floats, top: int, leaving: float) -> tuple[Floats, NDArray[np.int64]]:
+    """Return the chance to stay after each of M = 0 .. top purchases, one row per distinct `stays`, and the row of each.
+
+    B(a, stays + M) / B(a, stays), or the mean of (1 - leaving p)^M where everybody's chance to leave is another.
+    """
     distinct, at = np.unique(stays, return_inverse=True)
+    if leaving != 1.0:
+        p, _, weight = beta_nodes(np.full(distinct.size, a), distinct, _NODES)
+        keeps, power = np.maximum(1.0 - leaving * p, 0.0), np.ones_like(p)
+        table = np.empty((distinct.size, top + 1))
+        for made in range(top + 1):
+            table[:, made] = (weight * power).sum(axis=0)
+            power *= keeps
+        return table, at
     i = np.arange(float(top))
     factors = (distinct[:, None] + i) / (a + distinct[:, None] + i)
     return np.concatenate([np.ones((distinct.size, 1)), np.cumprod(factors, axis=1)], axis=1), at
 
 
-def ahead(k: int, a: float, states: States, *, alive: bool = False) -> Floats:
-    """Return the expected purchases in `extra[0]` of each state, or with `alive` the probability to be there after it."""
+def ahead(k: int, a: float, states: States, *, alive: bool = False, leaving: float = 1.0) -> Floats:
+    """Return the expected purchases in `extra[0]` of each state, or with `alive` the probability to be there after it.
+
+    `leaving` is a factor on everybody's chance to leave after the purchases to come.
+    """
     length = states.extra[0]
     found = np.zeros(length.size)
     for rows, row, events, chance in _windows(k, states, length):
         purchases = (events // k).astype(np.int64)
-        table, at = _left(a, states.stays[rows], int(purchases.max(initial=0)))
+        table, at = _left(a, states.stays[rows], int(purchases.max(initial=0)), leaving)
         if not alive:
             table = np.concatenate([np.zeros((table.shape[0], 1)), np.cumsum(table[:, :-1], axis=1)], axis=1)
         found[rows] = np.bincount(row, weights=chance * table[at[row], purchases], minlength=rows.size)
@@ -292,37 +290,48 @@ def _over_rates(k: int, states: States, inner: Callable[[slice, Floats, Floats],
     return found
 
 
-def discounted(k: int, a: float, discount: float, states: States) -> Floats:
+def discounted(k: int, a: float, discount: float, states: States, leaving: float = 1.0) -> Floats:
     """Return the purchases to come, each discounted at the continuous rate `discount` > 0 from its moment."""
 
     def inner(rows: slice, purchase_rate: Floats, stages: Floats) -> Floats:
         # From one hidden event to the next the discount is s on average; the first purchase is k - j of them away.
         s = purchase_rate / (purchase_rate + discount)
-        later = discounted_steps(a, np.broadcast_to(states.stays[rows], s.shape), s**k)
+        later = _steps(a, np.broadcast_to(states.stays[rows], s.shape), s**k, leaving)
         first = sum(stages[j] * s ** (k - j) for j in range(k))
         return np.asarray(first * later)
 
     return states.back(_over_rates(k, states, inner, discount))
 
 
-def discounted_until(k: int, a: float, discount: float, states: States) -> Floats:
+def _steps(a: float, stays: Floats, z: Floats, leaving: float) -> Floats:
+    """Return the mean over the chance p to leave of 1 / (1 - z (1 - leaving p))."""
+    if leaving == 1.0:
+        return discounted_steps(a, stays, z)
+    p, _, weight = beta_nodes(np.full(stays.shape[1], a), stays[0], _NODES)
+    made = np.zeros(z.shape)
+    for chance, share in zip(p, weight, strict=True):
+        made += share / (1.0 - z * np.maximum(1.0 - leaving * chance, 0.0))
+    return made
+
+
+def discounted_until(k: int, a: float, discount: float, states: States, leaving: float = 1.0) -> Floats:
     """Return the purchases in `extra[0]`, each discounted from its moment, by parts: no derivative is needed."""
     length = states.extra[0]
     node, share = legendre(64)
     rate = states.rate
     width = np.log1p(length / rate)
-    found = np.exp(-discount * length) * _expected(k, a, states, length)
+    found = np.exp(-discount * length) * _expected(k, a, states, length, leaving)
     for u, w in zip(node, share, strict=True):
         at = np.expm1(width * u) * rate
-        found += w * width * (at + rate) * discount * np.exp(-discount * at) * _expected(k, a, states, at)
+        found += w * width * (at + rate) * discount * np.exp(-discount * at) * _expected(k, a, states, at, leaving)
     return states.back(found)
 
 
-def _expected(k: int, a: float, states: States, length: Floats) -> Floats:
+def _expected(k: int, a: float, states: States, length: Floats, leaving: float) -> Floats:
     inner = States(
         states.shape, states.rate, states.silence, states.stays, (length,), np.arange(length.size), length.shape
     )
-    return ahead(k, a, inner)
+    return ahead(k, a, inner, leaving=leaving)
 
 
 def draw(  # the parameters of the model, in their usual sequence
@@ -348,137 +357,8 @@ def draw_stage(random: np.random.Generator, k: int, shape: Floats, silence: Floa
     return np.asarray(np.minimum(passed.sum(axis=0), k - 1), dtype=np.int64)
 
 
-def customers(  # the parameters of the model, in their usual sequence
-    random: np.random.Generator, k: int, modified: int, span: Floats, r: float, alpha: float, a: float, b: float
-) -> pd.DataFrame:
-    """Draw a summary of new customers, `span` after their first purchase each."""
-    import pandas as pd
-
-    chance = random.beta(a, b, span.size)
-    stays = random.uniform(size=span.size) >= chance if modified else np.ones(span.size, dtype=bool)
-    none = np.zeros(span.size, dtype=np.int64)
-    made, _, last, there = draw(random, k, span, none, random.gamma(r, size=span.size) / alpha, chance)
-    made, last = np.where(stays, made, 0), np.where(stays, last, 0.0)
-    # Given the time of the last one, the gaps between purchases are its Dirichlet(k, ..., k) parts.
-    gaps = random.gamma(k, size=int(made.sum()))
-    owner = np.repeat(np.arange(span.size), made)
-    whole = np.bincount(owner, weights=gaps, minlength=span.size)
-    logs = np.log(gaps) - np.log(whole[owner]) + np.log(last[owner])
-    return pd.DataFrame(
-        {
-            "frequency": made,
-            "recency": last,
-            "age": span,
-            "log_gaps": np.bincount(owner, weights=logs, minlength=span.size),
-            "alive": there & stays,
-        }
-    )
-
-
 def regularity(instance: object, attribute: Any, value: Any) -> None:
     """Refuse a regularity that is not 1, 2, ... (a validator of attrs)."""
     name = f"{type(instance).__name__}.{attribute.name}"
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
         raise InvalidValueError(name, value, "give a whole number of at least 1")
-
-
-def counts(name: str, values: ArrayLike) -> Floats:
-    """Return whole numbers of at least 0 as floats."""
-    found = lengths(name, values)
-    wrong = found != np.rint(found)
-    if wrong.any():
-        row = int(np.argmax(wrong.ravel()))
-        raise InvalidDataError(name, row, float(found.ravel()[row]), "give a whole number")
-    return found
-
-
-def gaps_of(x: Floats, t_x: Floats, log_gaps: ArrayLike) -> Floats:
-    """Return the sums of the logs of the gaps, where they can belong to x purchases until t_x.
-
-    Raises
-    ------
-    InvalidDataError
-        Naming the first row whose gaps, were they equal even, would not add up to so much.
-    """
-    try:
-        gaps = np.broadcast_to(np.asarray(log_gaps, dtype=np.float64), x.shape)
-    except (TypeError, ValueError):
-        raise InvalidDataError("log_gaps", None, log_gaps, "give one number a history") from None
-    with np.errstate(divide="ignore", invalid="ignore"):
-        most = np.where(x > 0.0, x * np.log(t_x / x), 0.0)
-    wrong = ~np.isfinite(gaps) | (gaps > most + 1e-6 * (1.0 + x)) | ((x == 0.0) & (gaps != 0.0))
-    wrong &= (np.ndim(log_gaps) > 0) | (gaps != 0.0)
-    if wrong.any():
-        row = int(np.argmax(wrong.ravel()))
-        fix = "it is the sum of log(gap) between purchases, in the unit of recency: purchase_summary(..., gaps=True)"
-        raise InvalidDataError("log_gaps", row, float(gaps.ravel()[row]), fix)
-    return gaps
-
-
-class _Model(Protocol):
-    """What has the parameters of a regularity model."""
-
-    def __init__(self, *, r: float, alpha: float, a: float, b: float, k: int, unit: Unit | None) -> None: ...
-
-
-M = TypeVar("M", bound=_Model)
-
-
-def search(
-    make: type[M],
-    summary: Frame,
-    *,
-    modified: int,
-    k: int | None,
-    largest_k: int,
-    penalty: float,
-    unit: Unit | None,
-    name: str,
-) -> Fit[M]:
-    """Fit for one k, or for 1, 2, ... until two in a row fit worse than the best."""
-    for field, value in (("k", 1 if k is None else k), ("largest_k", largest_k)):
-        whole_number(field, value, 1)
-    data = read(summary, unit=unit)
-    names = column_names(summary)
-    if k == 1 and "log_gaps" not in names:
-        gaps = np.zeros(data.frequency.shape)
-    elif "log_gaps" not in names:
-        raise MissingColumnError("log_gaps", names, "make it with purchase_summary(..., gaps=True)")
-    else:
-        gaps = gaps_of(data.frequency, data.recency, numbers(summary, "log_gaps"))
-    if not data.frequency.any():
-        raise NotEstimableError(name, "nobody bought again; it needs repeat purchases", "r")
-    rows = compress([data.frequency, data.recency, data.age], data.weight)
-    weight = float(rows.weight.sum())
-    constant = float(gaps.sum() if data.weight is None else total(data.weight, gaps))
-    x, t_x, T = rows.columns
-
-    def of(k: int) -> Fit[M]:
-        def value(parameters: Floats) -> tuple[float, Floats]:
-            r, alpha, a, b = (float(parameter) for parameter in parameters)
-            found, slopes = likelihood(k, modified, r, alpha, a, b, x, t_x, T)
-            sums = np.array([total(rows.weight, slope) for slope in slopes])
-            return total(rows.weight, found) + (k - 1) * constant, sums
-
-        begin = max(total(rows.weight, T) / weight / 4.0, 1e-6)
-        start = {"r": 1.0, "alpha": begin / k, "a": 1.0, "b": 2.0}
-        optimum = maximise(value, start, weight=weight, penalty=penalty, model=f"{name} (k = {k})", quiet=True)
-        r, alpha, a, b = (float(parameter) for parameter in optimum.estimates)
-        return finished(make(r=r, alpha=alpha, a=a, b=b, k=k, unit=data.unit), optimum, weight)
-
-    if k is not None:
-        return _warned(of(int(k)))
-    tried = [of(1)]
-    best = 0
-    while len(tried) < largest_k and len(tried) - 1 - best < 2:
-        tried.append(of(len(tried) + 1))
-        if tried[-1].log_likelihood > tried[best].log_likelihood:
-            best = len(tried) - 1
-    return _warned(tried[best])
-
-
-def _warned(fit: Fit[M]) -> Fit[M]:
-    for note in fit.notes:
-        kind = ConvergenceWarning if "did not converge" in note else BoundaryWarning
-        warn(note, kind)
-    return fit

@@ -46,6 +46,8 @@ _FINER = 1e-8
 """What share of a log-likelihood a finer rule of integration may differ by."""
 _FLAT = 1e-4
 """A direction whose curvature is at most this share of the largest is one that a parameter may run along."""
+_LEVEL = 1e-10
+"""A direction whose curvature is at most this share of the largest is one the data say nothing about."""
 _EDGE = np.log(1e4)
 """How far it may end from where it started before its edge is spoken of."""
 
@@ -455,6 +457,11 @@ def maximise(
             f"{' and '.join(edges)}: the likelihood of {model} has no maximum inside; "
             "use a simpler model, more customers, or a penalty"
         )
+    elif apart := _undetermined(bend, free, names):
+        notes.append(
+            f"the data do not determine {', '.join(apart)}: the likelihood of {model} is flat along them; "
+            "leave out what does not vary, or give a penalty"
+        )
     if norm > TOLERANCE:
         notes.append(
             f"{model} did not converge: the derivative in {names[int(np.argmax(np.abs(left)))]} is still {norm:.2g}"
@@ -469,8 +476,8 @@ def maximise(
             "its integrals are not exact at these parameters"
         )
     if not quiet:
-        for at, note in enumerate(notes):
-            warn(note, BoundaryWarning if edges and not at else ConvergenceWarning)
+        for note in notes:
+            warn(note, ConvergenceWarning if "did not converge" in note or "finer rule" in note else BoundaryWarning)
     return Optimum(
         names=names,
         estimates=values,
@@ -482,6 +489,16 @@ def maximise(
         steps=objective.steps + 1,
         notes=tuple(notes),
     )
+
+
+def _undetermined(bend: Floats, free: NDArray[np.bool_], names: Sequence[str]) -> list[str]:
+    """Return the parameters along which the likelihood does not bend at all."""
+    inner = bend[np.ix_(free, free)]
+    if not inner.size or not np.all(np.isfinite(inner)):
+        return []
+    roots, vectors = np.linalg.eigh(inner)
+    flat = (vectors[:, np.abs(roots) <= _LEVEL * max(float(np.max(np.abs(roots))), _LEVEL)] ** 2).sum(axis=1) > 0.01
+    return [name for name, level in zip(np.array(names)[free], flat, strict=True) if level]
 
 
 def _covariance(information: Floats, free: NDArray[np.bool_], slope: Floats) -> Floats:

@@ -14,7 +14,7 @@ from pycrm.clv import _contract as contract
 from pycrm.clv._contract import Floats, Survivors
 from pycrm.clv._history import positive
 from pycrm.clv._search import finished, maximise
-from pycrm.clv.units import Per, Unit, continuous_rate
+from pycrm.clv.units import Per, Unit, continuous_rate, unit_or_none
 from pycrm.errors import NotEstimableError
 from pycrm.fit import Fit
 
@@ -57,7 +57,7 @@ class BetaDiscreteWeibull:
     alpha: float = field(validator=positive)
     beta: float = field(validator=positive)
     c: float = field(validator=positive)
-    unit: Unit | None = None
+    unit: Unit | None = field(default=None, validator=unit_or_none)
 
     @classmethod
     def fit(cls, survivors: Survivors, *, penalty: float = 0.0, unit: Unit | None = None) -> Fit[BetaDiscreteWeibull]:

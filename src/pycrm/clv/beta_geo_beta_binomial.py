@@ -18,7 +18,7 @@ from pycrm.clv import _history
 from pycrm.clv._contract import discounted_renewals, log_survival
 from pycrm.clv._search import compress, finished, maximise, total
 from pycrm.clv._series import discounted_steps, steps
-from pycrm.clv.units import Per, Unit, continuous_rate
+from pycrm.clv.units import Per, Unit, continuous_rate, unit_or_none
 from pycrm.errors import InvalidDataError, NotEstimableError
 from pycrm.fit import Fit
 from pycrm.table import Frame
@@ -47,8 +47,10 @@ def _whole(age: Floats, recency: Floats, frequency: Floats) -> None:
         raise InvalidDataError("frequency", row, float(frequency.ravel()[row]), fix)
 
 
-def _histories(frequency: ArrayLike, recency: ArrayLike, age: ArrayLike) -> tuple[Floats, Floats, Floats]:
-    x, t_x, n = _history.checked(frequency, recency, age)
+def _histories(
+    frequency: ArrayLike, recency: ArrayLike, age: ArrayLike, **asked: Floats
+) -> tuple[Floats, Floats, Floats]:
+    x, t_x, n = _history.checked(frequency, recency, age, **asked)
     _whole(n, t_x, x)
     return x, t_x, n
 
@@ -150,7 +152,7 @@ class BetaGeoBetaBinomial:
     beta: float = field(validator=_history.positive)
     gamma: float = field(validator=_history.positive)
     delta: float = field(validator=_history.positive)
-    unit: Unit | None = None
+    unit: Unit | None = field(default=None, validator=unit_or_none)
 
     @classmethod
     def fit(cls, summary: Frame, *, penalty: float = 0.0, unit: Unit | None = None) -> Fit[BetaGeoBetaBinomial]:
@@ -234,8 +236,8 @@ class BetaGeoBetaBinomial:
         >>> paper.probability_alive([0, 2, 6], [0, 4, 6], 6, ahead=1).round(2)
         array([0.11, 0.59, 0.93])
         """
-        x, t_x, n = _histories(frequency, recency, age)
         later = _opportunities("ahead", ahead)
+        x, t_x, n = _histories(frequency, recency, age, ahead=later)
         total, there = self._parts(x, t_x, n)
         return np.asarray(np.exp(there - total + log_survival(self.gamma, self.delta + n, later)))
 
@@ -257,8 +259,8 @@ class BetaGeoBetaBinomial:
         >>> paper.expected_purchases(5, [0, 6], [0, 6], 6).round(2)
         array([0.07, 3.75])
         """
-        x, t_x, n = _histories(frequency, recency, age)
         ahead = _opportunities("horizon", horizon)
+        x, t_x, n = _histories(frequency, recency, age, horizon=ahead)
         return np.asarray(self._there(x, t_x, n) * steps(self.gamma, self.delta + n, ahead))
 
     def expected_purchases_new(self, horizon: ArrayLike) -> Floats:
@@ -293,11 +295,11 @@ class BetaGeoBetaBinomial:
         >>> paper.purchase_probability([0, 1, 5], 5, 6, 6, 6).round(3)
         array([0.077, 0.067, 0.496])
         """
-        x, t_x, age_ = _histories(frequency, recency, age)
+        count = _history.whole("n", n)
+        length, skipped = _opportunities("horizon", horizon), _opportunities("start", start)
+        x, t_x, age_ = _histories(frequency, recency, age, n=count, horizon=length, start=skipped)
         total, there = self._parts(x, t_x, age_)
         alive = np.exp(there - total)
-        count = _history.lengths("n", n)
-        length, skipped = _opportunities("horizon", horizon), _opportunities("start", start)
         count, length, skipped, alive, x, age_ = np.broadcast_arrays(count, length, skipped, alive, x, age_)
         a, b = self.alpha + x, self.beta + age_ - x
         here = self.delta + age_
@@ -360,9 +362,9 @@ class BetaGeoBetaBinomial:
         >>> paper.discounted_purchases([0, 6], [0, 6], 6, discount_rate=0.1).round(3)
         array([0.115, 5.909])
         """
-        x, t_x, n = _histories(frequency, recency, age)
         rate = continuous_rate(discount_rate, per, self.unit)
         until = _opportunities("horizon", horizon, infinite=True)
+        x, t_x, n = _histories(frequency, recency, age, horizon=until)
         if rate <= 0.0 and np.isinf(until).any():
             reason = (
                 "they are infinite without a positive discount_rate wherever gamma <= 1; give one, or a finite horizon"
@@ -410,6 +412,7 @@ class BetaGeoBetaBinomial:
         """
         import pandas as pd
 
+        _history.drawing(random)
         n = np.atleast_1d(_opportunities("age", age)).ravel()
         frequency, recency = np.zeros(n.size), np.zeros(n.size)
         there = self._stays(random, np.full(n.size, self.delta))
@@ -452,9 +455,10 @@ class BetaGeoBetaBinomial:
         >>> abs(made.mean() - 3.75) < 0.05
         np.True_
         """
-        x, t_x, n = _histories(frequency, recency, age)
-        alive = self.probability_alive(x, t_x, n)
+        _history.drawing(random, draws)
         ahead = _opportunities("horizon", horizon)
+        x, t_x, n = _histories(frequency, recency, age, horizon=ahead)
+        alive = self.probability_alive(x, t_x, n)
         alive, x, n, ahead = (
             np.broadcast_to(part, (draws, *part.shape)) for part in np.broadcast_arrays(alive, x, n, ahead)
         )

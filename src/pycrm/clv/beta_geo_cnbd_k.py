@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from attrs import field, frozen
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import expit
 
-from pycrm.clv import _regularity as process
 from pycrm.clv._discount import discounting
-from pycrm.clv._history import Floats, checked, lengths, positive
-from pycrm.clv.units import Per, Unit
+from pycrm.clv._history import Floats, positive
+from pycrm.clv._regular_purchases import Customers, fitted
+from pycrm.clv._regularity import regularity
+from pycrm.clv.units import Per, Unit, unit_or_none
 from pycrm.fit import Fit
 from pycrm.table import Frame
 
@@ -57,8 +57,8 @@ class BetaGeoCNBDk:
     alpha: float = field(validator=positive)
     a: float = field(validator=positive)
     b: float = field(validator=positive)
-    k: int = field(validator=process.regularity)
-    unit: Unit | None = None
+    k: int = field(validator=regularity)
+    unit: Unit | None = field(default=None, validator=unit_or_none)
 
     @classmethod
     def fit(
@@ -108,15 +108,12 @@ class BetaGeoCNBDk:
         >>> BetaGeoCNBDk.fit(sample).model.k
         3
         """
-        return process.search(
+        return fitted(
             cls, summary, modified=_MODIFIED, k=k, largest_k=largest_k, penalty=penalty, unit=unit, name="BG/CNBD-k"
         )
 
-    def _states(self, x: Floats, t_x: Floats, T: Floats, *extra: Floats) -> process.States:
-        return process.States.of(self.r + self.k * x, self.alpha + T, T - t_x, self.b + x + _MODIFIED, *extra)
-
-    def _odds_gone(self, x: Floats, t_x: Floats, T: Floats) -> Floats:
-        return process.odds_gone(self.k, _MODIFIED, self.r, self.alpha, self.a, self.b, x, t_x, T)
+    def _customers(self) -> Customers:
+        return Customers(self.k, _MODIFIED, self.r, self.alpha, self.a, self.b)
 
     def log_likelihood(
         self, frequency: ArrayLike, recency: ArrayLike, age: ArrayLike, log_gaps: ArrayLike = 0.0
@@ -129,11 +126,7 @@ class BetaGeoCNBDk:
         >>> round(float(regular.log_likelihood(2, 30.0, 40.0, 5.4)), 4)
         -8.3311
         """
-        x, t_x, T = checked(frequency, recency, age)
-        gaps = process.gaps_of(x, t_x, log_gaps)
-        flat = (part.ravel() for part in (x, t_x, T))
-        found, _ = process.likelihood(self.k, _MODIFIED, self.r, self.alpha, self.a, self.b, *flat)
-        return np.asarray(found.reshape(x.shape) + (self.k - 1) * gaps)
+        return self._customers().log_likelihood(frequency, recency, age, log_gaps)
 
     def probability_alive(
         self, frequency: ArrayLike, recency: ArrayLike, age: ArrayLike, *, ahead: ArrayLike = 0.0
@@ -165,12 +158,7 @@ class BetaGeoCNBDk:
         >>> regular.probability_alive([0, 8], [0, 50], 52).round(3)
         array([1.   , 0.917])
         """
-        x, t_x, T = checked(frequency, recency, age)
-        now = expit(-self._odds_gone(x, t_x, T))
-        later = lengths("ahead", ahead)
-        if not later.any():
-            return np.asarray(np.broadcast_to(now, np.broadcast_shapes(now.shape, later.shape)))
-        return np.asarray(now * process.ahead(self.k, self.a, self._states(x, t_x, T, later), alive=True))
+        return self._customers().probability_alive(frequency, recency, age, ahead)
 
     def expected_purchases(
         self, horizon: ArrayLike, frequency: ArrayLike, recency: ArrayLike, age: ArrayLike
@@ -206,9 +194,7 @@ class BetaGeoCNBDk:
         >>> round(float(regular.expected_purchases(26, 8, 50, 52)), 3)
         3.325
         """
-        x, t_x, T = checked(frequency, recency, age)
-        made = process.ahead(self.k, self.a, self._states(x, t_x, T, lengths("horizon", horizon)))
-        return np.asarray(expit(-self._odds_gone(x, t_x, T)) * made)
+        return self._customers().expected_purchases(horizon, frequency, recency, age)
 
     def expected_purchases_new(self, horizon: ArrayLike) -> Floats:
         """Return the expected repeat purchases of a new customer in his first `horizon`.
@@ -241,11 +227,7 @@ class BetaGeoCNBDk:
         >>> regular.purchase_probability([0, 1, 2], 26, 8, 50, 52).round(3)
         array([0.084, 0.085, 0.145])
         """
-        x, t_x, T = checked(frequency, recency, age)
-        count = process.counts("n", n)
-        states = self._states(x, t_x, T, count, lengths("start", start), lengths("horizon", horizon))
-        now = expit(-self._odds_gone(x, t_x, T))
-        return np.asarray(now * process.window(self.k, self.a, states) + np.where(count == 0.0, 1.0 - now, 0.0))
+        return self._customers().purchase_probability((n, start, horizon), frequency, recency, age)
 
     def purchase_probability_new(self, n: ArrayLike, horizon: ArrayLike, *, start: ArrayLike = 0.0) -> Floats:
         """Return the probability that a new customer makes exactly `n` repeat purchases in a window.
@@ -292,17 +274,8 @@ class BetaGeoCNBDk:
         >>> round(float(regular.discounted_purchases(8, 50, 52, discount_rate=0.15)), 3)
         18.975
         """
-        x, t_x, T = checked(frequency, recency, age)
         rate, until = discounting(discount_rate, per, self.unit, horizon, infinite="wherever a <= 1")
-        now, until, x, t_x, T = np.broadcast_arrays(expit(-self._odds_gone(x, t_x, T)), until, x, t_x, T)
-        made, forever = np.empty(now.shape), np.isinf(until)
-        if forever.any():
-            made[forever] = process.discounted(self.k, self.a, rate, self._states(x[forever], t_x[forever], T[forever]))
-        if not forever.all():
-            rest = ~forever
-            states = self._states(x[rest], t_x[rest], T[rest], until[rest])
-            made[rest] = process.discounted_until(self.k, self.a, rate, states)
-        return np.asarray(now * made)
+        return self._customers().discounted_purchases(rate, until, frequency, recency, age)
 
     def discounted_purchases_new(
         self, *, discount_rate: float, per: Per = "year", horizon: ArrayLike = np.inf
@@ -321,11 +294,7 @@ class BetaGeoCNBDk:
         >>> regular.simulate([39.0] * 3, random=np.random.default_rng(2)).columns.tolist()
         ['frequency', 'recency', 'age', 'log_gaps', 'alive']
         """
-        span = np.atleast_1d(lengths("age", age)).ravel()
-        frame = process.customers(random, self.k, _MODIFIED, span, self.r, self.alpha, self.a, self.b)
-        if self.unit is not None:
-            frame.attrs["unit"] = self.unit
-        return frame
+        return self._customers().simulate(age, self.unit, random)
 
     def simulate_purchases(
         self,
@@ -346,13 +315,4 @@ class BetaGeoCNBDk:
         >>> abs(made.mean() - 3.325) < 0.05
         np.True_
         """
-        x, t_x, T = checked(frequency, recency, age)
-        now = expit(-self._odds_gone(x, t_x, T))
-        parts = np.broadcast_arrays(now, lengths("horizon", horizon), x, t_x, T)
-        now, length, x, t_x, T = (np.broadcast_to(part, (draws, *part.shape)) for part in parts)
-        shape = self.r + self.k * x
-        stage = process.draw_stage(random, self.k, shape, T - t_x, self.alpha + T)
-        rate = random.gamma(shape + stage) / (self.alpha + T)
-        chance = random.beta(self.a, self.b + x + _MODIFIED)
-        made, _, _, _ = process.draw(random, self.k, length, stage, rate, chance)
-        return np.where(random.uniform(size=now.shape) < now, made, 0)
+        return self._customers().simulate_purchases(horizon, (frequency, recency, age), random, draws)

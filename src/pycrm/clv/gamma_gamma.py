@@ -9,7 +9,7 @@ from attrs import field, frozen
 from numpy.typing import ArrayLike
 from scipy.special import betainc, betaincinv, betaln, gammainccinv, gammaln, psi, xlogy
 
-from pycrm.clv._history import Floats, lengths, positive, shares, weights_of
+from pycrm.clv._history import Floats, drawing, lengths, positive, shares, together, weights_of
 from pycrm.clv._search import compress, finished, maximise, total, warn
 from pycrm.errors import DataWarning, InvalidDataError, InvalidValueError, NotEstimableError
 from pycrm.fit import Fit
@@ -167,7 +167,9 @@ class GammaGamma:
 
     def _after(self, frequency: ArrayLike, mean_value: ArrayLike) -> tuple[Floats, Floats]:
         """Return shape and rate of the Gamma of a customer's own rate, given his history."""
-        x, m = np.broadcast_arrays(lengths("frequency", frequency), lengths("mean_value", mean_value))
+        each = {"frequency": lengths("frequency", frequency), "mean_value": lengths("mean_value", mean_value)}
+        together(**each)
+        x, m = np.broadcast_arrays(*each.values())
         return self.q + self.p * x, self.v + x * np.where(x > 0.0, m, 0.0)
 
     def mean_value_quantile(
@@ -259,6 +261,7 @@ class GammaGamma:
         """
         import pandas as pd
 
+        drawing(random)
         x = np.atleast_1d(lengths("frequency", frequency)).ravel()
         own = random.gamma(self.q, 1.0 / self.v, x.size)
         spent = random.gamma(self.p * np.maximum(x, 1.0)) / own
@@ -278,6 +281,7 @@ class GammaGamma:
         >>> abs(made.mean() - 47.34) < 0.5
         np.True_
         """
+        drawing(random, draws)
         shape, scale = self._after(frequency, mean_value)
         size = (draws, *shape.shape)
         return np.asarray(random.gamma(self.p, size=size) * scale / random.gamma(np.broadcast_to(shape, size)))

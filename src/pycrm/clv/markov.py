@@ -9,7 +9,7 @@ from attrs import Factory, field, frozen
 from numpy.typing import ArrayLike, NDArray
 
 from pycrm.clv._history import whole_number
-from pycrm.clv.units import Per, Unit, continuous_rate
+from pycrm.clv.units import Per, Unit, continuous_rate, unit_or_none
 from pycrm.errors import InvalidDataError, InvalidValueError, NotEstimableError
 
 __all__ = ["MarkovChain", "MarkovSensitivity"]
@@ -113,7 +113,7 @@ class MarkovChain:
     transition: NDArray[np.float64] = field(converter=_matrix, validator=_stochastic)
     reward: NDArray[np.float64] = field(converter=_matrix, validator=_one_a_state)
     states: tuple[str, ...] = field(default=Factory(_numbers_of, takes_self=True), converter=tuple, validator=_distinct)
-    unit: Unit | None = None
+    unit: Unit | None = field(default=None, validator=unit_or_none)
 
     def _discount(self, discount_rate: float, per: Per, horizon: float) -> float:
         whole_number("horizon", horizon, 0, infinite=True)

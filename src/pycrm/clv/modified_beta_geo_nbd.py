@@ -14,7 +14,7 @@ from pycrm.clv._after_purchase import Customers, fitted
 from pycrm.clv._discount import discounting
 from pycrm.clv._effects import factor, no_effects
 from pycrm.clv._history import Floats, positive
-from pycrm.clv.units import Per, Unit
+from pycrm.clv.units import Per, Unit, unit_or_none
 from pycrm.fit import Fit
 from pycrm.table import Frame
 
@@ -63,7 +63,7 @@ class ModifiedBetaGeoNBD:
     alpha: float = field(validator=positive, eq=attrs.cmp_using(eq=np.array_equal), hash=False)
     a: float = field(validator=positive, eq=attrs.cmp_using(eq=np.array_equal), hash=False)
     b: float = field(validator=positive)
-    unit: Unit | None = None
+    unit: Unit | None = field(default=None, validator=unit_or_none)
     purchase_effects: Mapping[str, float] = field(factory=dict, hash=False)
     dropout_effects: Mapping[str, float] = field(factory=dict, hash=False)
 
@@ -71,9 +71,9 @@ class ModifiedBetaGeoNBD:
     def fit(
         cls,
         summary: Frame,
-        *,
         purchase_covariates: Sequence[str] | None = None,
         dropout_covariates: Sequence[str] | None = None,
+        *,
         equal_effects: bool = False,
         penalty: float = 0.0,
         unit: Unit | None = None,

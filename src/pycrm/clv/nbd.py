@@ -10,10 +10,10 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import betaln, digamma, gammaln
 
 from pycrm.clv._discount import discounting
-from pycrm.clv._history import Floats, checked, lengths, positive, read
+from pycrm.clv._history import Floats, checked, drawing, lengths, positive, read, whole
 from pycrm.clv._search import compress, finished, maximise, total
-from pycrm.clv.units import Per, Unit
-from pycrm.errors import InvalidDataError, NotEstimableError
+from pycrm.clv.units import Per, Unit, unit_or_none
+from pycrm.errors import NotEstimableError
 from pycrm.fit import Fit
 from pycrm.table import Frame
 
@@ -49,7 +49,7 @@ class NBD:
 
     r: float = field(validator=positive)
     alpha: float = field(validator=positive)
-    unit: Unit | None = None
+    unit: Unit | None = field(default=None, validator=unit_or_none)
 
     @classmethod
     def fit(cls, summary: Frame, *, penalty: float = 0.0, unit: Unit | None = None) -> Fit[NBD]:
@@ -127,8 +127,9 @@ class NBD:
         >>> NBD(r=0.5, alpha=10.0).probability_alive([0, 3], [0, 20], 40)
         array([1., 1.])
         """
-        x, _, _ = checked(frequency, recency, age)
-        return np.ones(np.broadcast_shapes(x.shape, lengths("ahead", ahead).shape))
+        later = lengths("ahead", ahead)
+        x, _, _ = checked(frequency, recency, age, ahead=later)
+        return np.ones(np.broadcast_shapes(x.shape, later.shape))
 
     def expected_purchases(
         self, horizon: ArrayLike, frequency: ArrayLike, recency: ArrayLike, age: ArrayLike
@@ -140,8 +141,9 @@ class NBD:
         >>> float(NBD(r=0.5, alpha=10.0).expected_purchases(52, 3, 20, 40))
         3.64
         """
-        x, _, T = checked(frequency, recency, age)
-        return np.asarray(lengths("horizon", horizon) * (self.r + x) / (self.alpha + T))
+        until = lengths("horizon", horizon)
+        x, _, T = checked(frequency, recency, age, horizon=until)
+        return np.asarray(until * (self.r + x) / (self.alpha + T))
 
     def expected_purchases_new(self, horizon: ArrayLike) -> Floats:
         """Return the expected repeat purchases of a new customer in his first `horizon`.
@@ -172,12 +174,8 @@ class NBD:
         >>> NBD(r=0.5, alpha=10.0).purchase_probability([0, 1, 2], 52, 3, 20, 40).round(3)
         array([0.082, 0.147, 0.169])
         """
-        x, _, T = checked(frequency, recency, age)
-        count, length, later = lengths("n", n), lengths("horizon", horizon), lengths("start", start)
-        wrong = count != np.rint(count)
-        if wrong.any():
-            row = int(np.argmax(wrong.ravel()))
-            raise InvalidDataError("n", row, float(count.ravel()[row]), "give a whole number")
+        count, length, later = whole("n", n), lengths("horizon", horizon), lengths("start", start)
+        x, _, T = checked(frequency, recency, age, n=count, horizon=length, start=later)
         count, length, x, T, _ = np.broadcast_arrays(count, length, x, T, later)
         shape, rate = self.r + x, self.alpha + T
         inside = np.where(count > 0.0, length / (rate + length), 1.0)
@@ -219,8 +217,8 @@ class NBD:
         >>> round(float(steady.discounted_purchases(3, 20, 40, discount_rate=0.15)), 2)
         26.13
         """
-        x, _, T = checked(frequency, recency, age)
         rate, until = discounting(discount_rate, per, self.unit, horizon, infinite="for nobody leaves")
+        x, _, T = checked(frequency, recency, age, horizon=until)
         span = until if rate == 0.0 else -np.expm1(-rate * until) / rate
         return np.asarray((self.r + x) / (self.alpha + T) * span)
 
@@ -240,6 +238,7 @@ class NBD:
         """
         import pandas as pd
 
+        drawing(random)
         span = np.atleast_1d(lengths("age", age)).ravel()
         made = random.poisson(random.gamma(self.r, size=span.size) / self.alpha * span)
         last = np.where(made > 0, span * random.beta(np.maximum(made, 1), 1.0), 0.0)
@@ -268,8 +267,9 @@ class NBD:
         >>> abs(made.mean() - 3.64) < 0.05
         np.True_
         """
-        x, _, T = checked(frequency, recency, age)
+        drawing(random, draws)
         length = lengths("horizon", horizon)
+        x, _, T = checked(frequency, recency, age, horizon=length)
         shape = (draws, *np.broadcast_shapes(x.shape, length.shape))
         rate = random.gamma(np.broadcast_to(self.r + x, shape)) / (self.alpha + T)
         return np.asarray(random.poisson(rate * length))

@@ -16,9 +16,9 @@ from pycrm.clv._beta_geometric import on_distinct
 from pycrm.clv._correlation import bounds, draw_rates, fit_correlated, mixture
 from pycrm.clv._discount import discounting
 from pycrm.clv._effects import Effects, factor, no_effects
-from pycrm.clv._history import Floats, checked, lengths, positive, read, whole
+from pycrm.clv._history import Floats, checked, drawing, lengths, positive, read, together, whole
 from pycrm.clv._search import Optimum, Rows, compress, finished, maximise, sample, total
-from pycrm.clv.units import Per, Unit
+from pycrm.clv.units import Per, Unit, unit_or_none
 from pycrm.errors import InvalidValueError
 from pycrm.fit import Fit
 from pycrm.table import Frame
@@ -92,7 +92,7 @@ class ParetoNBD:
     alpha: float = field(validator=positive, eq=attrs.cmp_using(eq=np.array_equal), hash=False)
     s: float = field(validator=positive)
     beta: float = field(validator=positive, eq=attrs.cmp_using(eq=np.array_equal), hash=False)
-    unit: Unit | None = None
+    unit: Unit | None = field(default=None, validator=unit_or_none)
     purchase_effects: Mapping[str, float] = field(factory=dict, hash=False)
     dropout_effects: Mapping[str, float] = field(factory=dict, hash=False)
     correlation: float = field(default=0.0, validator=_inside)
@@ -103,8 +103,8 @@ class ParetoNBD:
         summary: Frame,
         purchase_covariates: Sequence[str] | None = None,
         dropout_covariates: Sequence[str] | None = None,
+        correlated: bool = False,  # the sequence of the published signature
         *,
-        correlated: bool = False,
         equal_effects: bool = False,
         penalty: float = 0.0,
         unit: Unit | None = None,
@@ -317,8 +317,8 @@ class ParetoNBD:
         >>> paper.probability_alive([0, 2], [0, 30.43], 38.86, ahead=39).round(3)
         array([0.209, 0.615])
         """
-        x, t_x, T = checked(frequency, recency, age)
         later = lengths("ahead", ahead)
+        x, t_x, T = checked(frequency, recency, age, ahead=later)
         found = self._existing(lambda _r, _alpha, s, beta: process.surviving(later, s, beta), x, t_x, T)
         return np.clip(found, 0.0, 1.0)
 
@@ -357,7 +357,8 @@ class ParetoNBD:
         1.455123
         """
         until = lengths("horizon", horizon)
-        return self._existing(lambda *now: process.expected(until, *now), *checked(frequency, recency, age))
+        history = checked(frequency, recency, age, horizon=until)
+        return self._existing(lambda *now: process.expected(until, *now), *history)
 
     def expected_purchases_new(self, horizon: ArrayLike) -> Floats:
         """Return the expected repeat purchases of a new customer in his first `horizon` (equation 27 of [2]_).
@@ -392,7 +393,7 @@ class ParetoNBD:
         array([0.408, 0.219, 0.152])
         """
         count, opening, until = whole("n", n), lengths("start", start), lengths("horizon", horizon)
-        history = checked(frequency, recency, age)
+        history = checked(frequency, recency, age, n=count, start=opening, horizon=until)
         within = self._existing(lambda *now: process.probability(count, opening, until, *now), *history)
         gone = 1.0 - self.probability_alive(*history)
         return np.asarray(within + np.where(count == 0.0, gone, 0.0))
@@ -407,6 +408,7 @@ class ParetoNBD:
         array([0.594, 0.166, 0.082])
         """
         count, opening, until = whole("n", n), lengths("start", start), lengths("horizon", horizon)
+        together(n=count, start=opening, horizon=until)
         return self._new(lambda *now: process.probability(count, opening, until, *now))
 
     def discounted_purchases(
@@ -449,7 +451,8 @@ class ParetoNBD:
         6.50173
         """
         rate, until = discounting(discount_rate, per, self.unit, horizon, infinite="wherever s <= 1")
-        return self._existing(lambda *now: process.discounted(rate, until, *now), *checked(frequency, recency, age))
+        history = checked(frequency, recency, age, horizon=until)
+        return self._existing(lambda *now: process.discounted(rate, until, *now), *history)
 
     def discounted_purchases_new(
         self, *, discount_rate: float, per: Per = "year", horizon: ArrayLike = np.inf
@@ -475,6 +478,7 @@ class ParetoNBD:
         """
         import pandas as pd
 
+        drawing(random)
         span = np.atleast_1d(lengths("age", age))
         rates = draw_rates(random, span.shape, self._prior(), np.zeros(()), np.zeros(()))
         made, last, alive = process.counts(random, span, *rates)
@@ -502,9 +506,11 @@ class ParetoNBD:
         >>> abs(made.mean() - 1.455) < 0.05
         np.True_
         """
-        x, t_x, T = checked(frequency, recency, age)
+        drawing(random, draws)
+        until = lengths("horizon", horizon)
+        x, t_x, T = checked(frequency, recency, age, horizon=until)
         alive = self.probability_alive(x, t_x, T)
-        shape = (draws, *np.broadcast_shapes(alive.shape, np.shape(horizon)))
-        span = np.broadcast_to(lengths("horizon", horizon), shape)
+        shape = (draws, *np.broadcast_shapes(alive.shape, until.shape))
+        span = np.broadcast_to(until, shape)
         made, _, _ = process.counts(random, span, *draw_rates(random, shape, self._prior(), x, T))
         return np.where(random.uniform(size=shape) < alive, made, 0)

@@ -9,18 +9,15 @@ import numpy as np
 from attrs import field, frozen
 from numpy.typing import ArrayLike
 
-from pycrm.clv._history import Floats, positive, weights_of
-from pycrm.clv.beta_geo_nbd import BetaGeoNBD
-from pycrm.clv.modified_beta_geo_nbd import ModifiedBetaGeoNBD
-from pycrm.clv.nbd import NBD
-from pycrm.clv.pareto_nbd import ParetoNBD
-from pycrm.clv.units import Per, Unit, continuous_rate
+from pycrm.clv._history import Floats, per_customer, positive, weights_of
+from pycrm.clv._what_if import Changed
+from pycrm.clv.units import Per, Unit
 from pycrm.clv.value import PurchaseModel, lifetime_value
 from pycrm.errors import InvalidValueError
 from pycrm.fit import Fit
 from pycrm.table import Frame
 
-__all__ = ["Scenario", "compare_scenarios", "value_elasticities"]
+__all__ = ["Scenario", "compare_scenarios", "treatment_value", "value_elasticities"]
 
 
 @frozen(kw_only=True)
@@ -53,86 +50,15 @@ class Scenario:
     margin: float = field(default=1.0, validator=positive)
 
 
-@frozen(kw_only=True)
-class _Changed:
-    """A purchase model whose customers act otherwise from now on.
-
-    What a history says of a customer stays; only what lies ahead changes. Given his own rate lambda and chance p, a customer who
-    leaves after purchases is expected to make (1 - exp(-lambda p t)) / p of them (BG/NBD, MBG/NBD), one who leaves at a rate mu
-    lambda (1 - exp(-mu t)) / mu (Pareto/NBD). A factor f on lambda and d on p or mu therefore only rescales time and count,
-    whatever the distribution of the customers: E(f d t) / d, and f E(d t) / d. (Where d > 1 takes a chance beyond 1, the formula is
-    kept as it is.)
-    """
-
-    inner: Any
-    scenario: Scenario
-
-    @property
-    def unit(self) -> Unit | None:
-        found: Unit | None = self.inner.unit
-        return found
-
-    @property
-    def purchase_effects(self) -> Any:
-        return getattr(self.inner, "purchase_effects", None)
-
-    @property
-    def dropout_effects(self) -> Any:
-        return getattr(self.inner, "dropout_effects", None)
-
-    def given(self, covariates: Frame) -> _Changed:
-        return _Changed(inner=self.inner.given(covariates), scenario=self.scenario)
-
-    def _scales(self) -> tuple[float, float]:
-        """Return the factors on time and on count."""
-        often, leave = self.scenario.frequency, self.scenario.dropout
-        if isinstance(self.inner, BetaGeoNBD | ModifiedBetaGeoNBD):
-            return often * leave, 1.0 / leave
-        if isinstance(self.inner, ParetoNBD):
-            return leave, often / leave
-        if leave != 1.0:
-            known = "it has no dropout" if isinstance(self.inner, NBD) else "how it would change has no exact form"
-            fix = f"{type(self.inner).__name__} cannot say what another dropout is worth: {known}"
-            raise InvalidValueError("Scenario.dropout", leave, f"{fix}; use BG/NBD, MBG/NBD or Pareto/NBD")
-        if isinstance(self.inner, NBD):
-            return 1.0, often
-        if often != 1.0:
-            fix = f"{type(self.inner).__name__} cannot say what another frequency is worth; use one of the NBD models"
-            raise InvalidValueError("Scenario.frequency", often, fix)
-        return 1.0, 1.0
-
-    def expected_purchases(
-        self, horizon: ArrayLike, frequency: ArrayLike, recency: ArrayLike, age: ArrayLike
-    ) -> Floats:
-        """Return the expected purchases in the next `horizon`."""
-        time, count = self._scales()
-        until = np.asarray(horizon, dtype=np.float64) * time
-        return np.asarray(count * self.inner.expected_purchases(until, frequency, recency, age))
-
-    def discounted_purchases(
-        self,
-        frequency: ArrayLike,
-        recency: ArrayLike,
-        age: ArrayLike,
-        *,
-        discount_rate: float,
-        per: Per = "year",
-        horizon: ArrayLike = np.inf,
-    ) -> Floats:
-        """Return the discounted purchases to come: time runs faster, so it is discounted less per unit of it."""
-        time, count = self._scales()
-        rate = continuous_rate(discount_rate, per, self.unit) / time
-        until = np.asarray(horizon, dtype=np.float64) * time
-        found = self.inner.discounted_purchases(
-            frequency, recency, age, discount_rate=rate, per="continuous", horizon=until
-        )
-        return np.asarray(count * found)
+def _worth(model: PurchaseModel, spend: Any, summary: Frame, scenario: Scenario, terms: dict[str, Any]) -> Floats:
+    changed = Changed(inner=model, often=scenario.frequency, leave=scenario.dropout)
+    return lifetime_value(changed, spend, summary, **terms) * (scenario.spend * scenario.margin)
 
 
 def _total(model: PurchaseModel, spend: Any, summary: Frame, scenario: Scenario, terms: dict[str, Any]) -> float:
-    worth = lifetime_value(_Changed(inner=model, scenario=scenario), spend, summary, **terms)
+    worth = _worth(model, spend, summary, scenario, terms)
     weight = weights_of(summary)
-    return float(np.sum(worth if weight is None else worth * weight)) * scenario.spend * scenario.margin
+    return float(np.sum(worth if weight is None else worth * weight))
 
 
 def compare_scenarios(
@@ -153,8 +79,7 @@ def compare_scenarios(
     Parameters
     ----------
     model : PurchaseModel or Fit
-        How often. BG/NBD, MBG/NBD and Pareto/NBD know all factors; NBD has no dropout; others know `spend` and `margin` only.
-        A fit adds intervals.
+        How often. All models of this room know all factors, but for NBD, which has no dropout. A fit adds intervals.
     spend, summary, horizon, unit, discount_rate, margin, per
         As in :func:`lifetime_value`.
     scenarios : sequence of Scenario
@@ -176,6 +101,7 @@ def compare_scenarios(
 
     Examples
     --------
+    >>> from pycrm.clv import BetaGeoNBD
     >>> often = BetaGeoNBD(r=0.243, alpha=4.414, a=0.793, b=2.426, unit="week")
     >>> customers = {"frequency": [2, 0], "recency": [30.43, 0.0], "age": [38.86, 38.86]}
     >>> what_if = [Scenario(name="fewer leave", dropout=0.9), Scenario(name="dearer", spend=1.1)]
@@ -201,6 +127,52 @@ def compare_scenarios(
         found = model.predict(totals, confidence=confidence)
         columns |= {"lower": found.lower, "upper": found.upper}
     return pd.DataFrame(columns)
+
+
+def treatment_value(
+    model: PurchaseModel | Fit[Any],
+    spend: Any,
+    summary: Frame,
+    scenario: Scenario,
+    *,
+    cost: ArrayLike,
+    horizon: float,
+    unit: Unit,
+    discount_rate: float,
+    margin: ArrayLike = 1.0,
+    per: Per = "year",
+) -> Floats:
+    """Return what it is worth to treat each customer: his value if he then acts as `scenario` says, less that as he is, less cost.
+
+    Treat those for whom it is positive; where contacts or money are short, the largest first.
+
+    Parameters
+    ----------
+    model, spend, summary, horizon, unit, discount_rate, margin, per
+        As in :func:`lifetime_value`.
+    scenario : Scenario
+        What the treatment does to whoever gets it, as a test with a control group found it.
+    cost : array_like
+        Of treating a customer, one number or one each.
+
+    Returns
+    -------
+    ndarray
+        One net value a customer, in the unit of the amounts.
+
+    Examples
+    --------
+    >>> from pycrm.clv import BetaGeoNBD
+    >>> often = BetaGeoNBD(r=0.243, alpha=4.414, a=0.793, b=2.426, unit="week")
+    >>> customers = {"frequency": [9, 0], "recency": [37.0, 0.0], "age": [38.86, 38.86]}
+    >>> call = Scenario(name="call", dropout=0.7)
+    >>> treatment_value(often, 30.0, customers, call, cost=2.0, horizon=12, unit="month", discount_rate=0.1).round(2)
+    array([13.78, -1.72])
+    """
+    often: Any = model.model if isinstance(model, Fit) else model
+    terms = {"horizon": horizon, "unit": unit, "discount_rate": discount_rate, "margin": margin, "per": per}
+    now = _worth(often, spend, summary, Scenario(name="as it is"), terms)
+    return np.asarray(_worth(often, spend, summary, scenario, terms) - now - per_customer("cost", cost, now.size))
 
 
 def value_elasticities(
@@ -229,6 +201,7 @@ def value_elasticities(
 
     Examples
     --------
+    >>> from pycrm.clv import BetaGeoNBD
     >>> often = BetaGeoNBD(r=0.243, alpha=4.414, a=0.793, b=2.426, unit="week")
     >>> customers = {"frequency": [2, 0], "recency": [30.43, 0.0], "age": [38.86, 38.86]}
     >>> found = value_elasticities(often, 30.0, customers, horizon=12, unit="month", discount_rate=0.1)

@@ -8,7 +8,7 @@ from typing import Any, Literal, TypeAlias, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from pycrm.clv._history import Floats
+from pycrm.clv._history import Floats, drawing
 from pycrm.clv.units import DAYS, Unit, checked_unit
 from pycrm.errors import InvalidDataError, InvalidValueError
 from pycrm.table import Frame, Grain, Refunds, Visits, build, column, eager, grains, visits
@@ -25,10 +25,10 @@ def _one_of(field: str, value: object, allowed: tuple[str, ...]) -> None:
         raise InvalidValueError(field, value, f"give one of {', '.join(allowed)}")
 
 
-def _day(field: str, value: dt.date | np.datetime64 | str) -> int:
+def _day(field: str, value: object) -> int:
     """Return a date as days from 1970."""
     try:
-        if getattr(value, "tzinfo", None) is not None:
+        if getattr(value, "tzinfo", None) is not None or isinstance(value, int | float):
             raise ValueError
         day = np.datetime64(value, "D")  # type: ignore[call-overload]  # the stubs want one kind of value at a time
     except (TypeError, ValueError):
@@ -36,6 +36,22 @@ def _day(field: str, value: dt.date | np.datetime64 | str) -> int:
     if np.isnat(day):
         raise InvalidValueError(field, value, "give a date")
     return int(day.astype(np.int64))
+
+
+def _own_name(customer: str, made: tuple[str, ...]) -> None:
+    if customer in made:
+        raise InvalidValueError(
+            "customer", customer, "the summary has a column of that name; rename yours before the call"
+        )
+
+
+def _calendar_units(calendar: bool, unit: Unit, grain: Grain) -> None:
+    if calendar and (unit not in {"month", "year"} or grain != "day"):
+        raise InvalidValueError("calendar", calendar, "it needs unit='month' or unit='year', and grain='day'")
+
+
+_MADE = ("frequency", "recency", "age", "mean_value", "log_gaps")
+_HELD = ("holdout_frequency", "holdout_duration", "holdout_value")
 
 
 def _one_currency(orders: Frame, currency: str | None) -> None:
@@ -135,8 +151,8 @@ def purchase_summary(
     _one_of("grain", grain, get_args(Grain))
     _one_of("week_start", week_start, get_args(Weekday))
     _one_of("refunds", refunds, get_args(Refunds))
-    if calendar and (unit not in {"month", "year"} or grain != "day"):
-        raise InvalidValueError("calendar", calendar, "it needs unit='month' or unit='year', and grain='day'")
+    _calendar_units(calendar, unit, grain)
+    _own_name(customer, _MADE)
     start = get_args(Weekday).index(week_start)
     _one_currency(orders, currency)
     until = None if end is None else _day("end", end)
@@ -212,6 +228,7 @@ def calibration_holdout(
     grain: Grain = "day",
     week_start: Weekday = "monday",
     time_zone: str | None = None,
+    calendar: bool = False,
     refunds: Refunds = "refuse",
     gaps: bool = False,
 ) -> Any:
@@ -219,7 +236,7 @@ def calibration_holdout(
 
     Parameters
     ----------
-    orders, customer, time, amount, currency, unit, grain, week_start, time_zone, refunds, gaps
+    orders, customer, time, amount, currency, unit, grain, week_start, time_zone, calendar, refunds, gaps
         As in :func:`purchase_summary`.
     calibration_end : date or str
         The last day of the calibration; it counts to it.
@@ -245,6 +262,8 @@ def calibration_holdout(
     _one_of("grain", grain, get_args(Grain))
     _one_of("week_start", week_start, get_args(Weekday))
     _one_of("refunds", refunds, get_args(Refunds))
+    _calendar_units(calendar, unit, grain)
+    _own_name(customer, _MADE + _HELD)
     _one_currency(orders, currency)
     start = get_args(Weekday).index(week_start)
     split = _day("calibration_end", calibration_end)
@@ -277,24 +296,29 @@ def calibration_holdout(
             calibration_end,
             "no order was placed after it; give an earlier day, or the end of the holdout",
         )
-    if until is None:
+    if calendar:
+        last = int(later.last.max()) if until is None else until
+        begun, ended = _calendar(np.array([split, last]), unit)
+        length = float(ended - begun)
+    elif until is None:
         newest = int(later.last.max())
         duration = {"instant": newest / _MICROSECONDS - (split + 1.0)}.get(grain, 0.0)
         if grain != "instant":
             here = int(grains(np.array([split]), grain, days=True, week_start=start)[0])
             duration = (newest - here) * DAYS[grain]
+        length = duration / DAYS[unit]
     else:
-        duration = float(until - split)
+        length = (until - split) / DAYS[unit]
     place = np.searchsorted(before.key, later.key)
     place[place == before.key.size] = 0
     same = before.key[place] == later.key
     more: dict[str, Any] = {"holdout_frequency": np.zeros(before.key.size, dtype=np.int64)}
     more["holdout_frequency"][place[same]] = later.count[same]
-    more["holdout_duration"] = np.full(before.key.size, duration / DAYS[unit])
+    more["holdout_duration"] = np.full(before.key.size, length)
     if later.value is not None:
         more["holdout_value"] = np.zeros(before.key.size)
         more["holdout_value"][place[same]] = later.value[same]
-    return _frame(before, orders, customer, split, grain, start, unit, calendar=False, more=more)
+    return _frame(before, orders, customer, split, grain, start, unit, calendar=calendar, more=more)
 
 
 def customer_holdout(summary: Frame, *, share: float = 0.5, random: np.random.Generator) -> tuple[Any, Any]:
@@ -315,6 +339,7 @@ def customer_holdout(summary: Frame, *, share: float = 0.5, random: np.random.Ge
     >>> len(fitted), len(kept)
     (7, 3)
     """
+    drawing(random)
     if not 0.0 < share < 1.0:
         raise InvalidValueError("share", share, "give a share between 0 and 1")
     table = eager(summary)

@@ -12,11 +12,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from pycrm.clv import _pareto as process
 from pycrm.clv._effects import Effects
-from pycrm.clv._history import Floats, lengths, positive, whole, whole_number
+from pycrm.clv._history import Floats, drawing, lengths, positive, whole
 from pycrm.clv._pieces import Span, log_likelihood, overlap, rates, two_cases
 from pycrm.clv._search import finished, maximise
 from pycrm.clv.covariate_paths import CovariatePaths, earlier, sums
-from pycrm.clv.units import Per, Unit, continuous_rate
+from pycrm.clv.units import Per, Unit, continuous_rate, unit_or_none
 from pycrm.errors import InvalidDataError, InvalidValueError, NotEstimableError
 from pycrm.fit import Fit
 
@@ -58,7 +58,7 @@ class TimeVaryingParetoNBD:
     beta: float = field(validator=positive)
     purchase_effects: Mapping[str, float] = field(factory=dict, hash=False)
     dropout_effects: Mapping[str, float] = field(factory=dict, hash=False)
-    unit: Unit | None = None
+    unit: Unit | None = field(default=None, validator=unit_or_none)
 
     @classmethod
     def fit(
@@ -249,6 +249,7 @@ class TimeVaryingParetoNBD:
         ndarray of bool
             The truth nobody sees: who is alive at the end.
         """
+        drawing(random)
         size = paths.age.size
         span = self._span(paths, np.zeros(size), paths.age)
         rate = random.gamma(self.r, size=size) / self.alpha
@@ -272,9 +273,9 @@ class TimeVaryingParetoNBD:
         self, horizon: float, paths: CovariatePaths, *, random: np.random.Generator, draws: int = 1
     ) -> NDArray[np.int64]:
         """Return draws of the purchases of existing customers in the next `horizon`, of shape (draws, customers)."""
-        times = int(whole_number("draws", draws, 1))
+        drawing(random, draws)
         span = self._span(paths, paths.age, _length("horizon", horizon))
-        shape = (times, paths.age.size)
+        shape = (draws, paths.age.size)
         rate = random.gamma(self.r + paths.frequency, size=shape) / span.alpha
         life = random.exponential(size=shape) * span.beta / random.gamma(self.s, size=shape)
         made = random.poisson(rate * span.until(life)[0]).astype(np.int64)

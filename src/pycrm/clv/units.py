@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Literal, TypeAlias, get_args
+from typing import Any, Literal, TypeAlias, get_args
 
 from pycrm.errors import InvalidValueError
 
-__all__ = ["DAYS", "Per", "Unit", "checked_unit", "continuous_rate", "convert"]
+__all__ = ["DAYS", "Per", "Unit", "checked_unit", "continuous_rate", "convert", "unit_or_none"]
 
 Unit: TypeAlias = Literal["day", "week", "month", "year"]
 """A unit of time."""
@@ -36,6 +36,12 @@ def checked_unit(unit: str, field: str = "unit") -> Unit:
         raise InvalidValueError(field, unit, f"give one of {', '.join(get_args(Unit))}")
     known: Unit = unit  # type: ignore[assignment]  # membership was checked in the line above
     return known
+
+
+def unit_or_none(instance: object, attribute: Any, value: Any) -> None:
+    """Refuse what is neither a unit of time nor None (a validator of attrs)."""
+    if value is not None:
+        checked_unit(value, f"{type(instance).__name__}.{attribute.name}")
 
 
 def convert(length: float, unit: Unit, to: Unit) -> float:

@@ -110,7 +110,7 @@ def lifetime_value(
     given: Any = horizon
     if not (isinstance(given, int | float | np.integer | np.floating) and given > 0.0):
         raise InvalidValueError("horizon", horizon, "give a number of units above 0")
-    if not hasattr(often, "expected_purchases"):
+    if isinstance(often, type) or not hasattr(often, "expected_purchases"):
         raise InvalidValueError("model", model, "give a purchase model of this room, or its fit")
     table = eager(summary)
     data = read(table)
@@ -131,7 +131,7 @@ def lifetime_value(
         history, back = (distinct.columns[0], distinct.columns[1], distinct.columns[2]), distinct.inverse
     each = (
         much.expected_value(data.frequency, numbers(table, "mean_value"))
-        if hasattr(much, "expected_value")
+        if hasattr(much, "expected_value") and not isinstance(much, type)
         else per_customer("spend", much, data.frequency.size)
     )
     yearly = continuous_rate(

@@ -1,0 +1,43 @@
+"""Any data frame in, checked columns out, and the same kind of frame back.
+
+The one room that knows narwhals. It knows columns, not customers: what a column means belongs to the room that asks for it.
+"""
+
+from pycrm.table.calendar import Grain, grains
+from pycrm.table.frame import (
+    Frame,
+    build,
+    column,
+    column_names,
+    day_numbers,
+    eager,
+    factorise,
+    microseconds,
+    numbers,
+)
+from pycrm.table.lazy import MILLIONTHS, LazyTable, lazy
+from pycrm.table.visits import Refunds, Visits, visits
+
+__all__ = [
+    "MILLIONTHS",
+    "Frame",
+    "Grain",
+    "LazyTable",
+    "Refunds",
+    "Visits",
+    "build",
+    "column",
+    "column_names",
+    "day_numbers",
+    "eager",
+    "factorise",
+    "grains",
+    "lazy",
+    "microseconds",
+    "numbers",
+    "visits",
+]
+
+
+def __dir__() -> list[str]:
+    return __all__
