@@ -9,6 +9,7 @@ from uuid import UUID
 
 from attrs import define, frozen
 
+from pycrm.bulk import evaluate_columns
 from pycrm.errors import InvalidValueError
 from pycrm.model.assessment import Assessment
 from pycrm.model.consent import ConsentEntry, Permission, may_contact
@@ -19,7 +20,7 @@ from pycrm.model.facts import Facts, facts_of
 from pycrm.model.intent import ContactIntent
 from pycrm.model.knowledge import Topic
 from pycrm.model.knowledge_plan import Approach, Closeness, KnowledgePlan, Route
-from pycrm.model.predicate import Predicate, evaluate, paths_of
+from pycrm.model.predicate import Predicate, paths_of
 from pycrm.model.send_time import first_free_time
 from pycrm.model.time import instant
 from pycrm.storage.identity import aliases
@@ -267,12 +268,13 @@ class _Planner:
         looked_at, gain, cost, sure = 0, 0.0, 0.0, 0
         for customers in unit.of(Customer).stream(Query(Customer)):
             made = []
-            for customer in customers:
+            concerned = self._concerned(customers)
+            for at, customer in enumerate(customers):
                 if customer.id in self.gone:
                     continue
                 looked_at += 1
                 sure += sum(each >= 1.0 for each in self.known.get(customer.id, _NOTHING).values())
-                found = self._next(customer)
+                found = self._next(customer, concerned, at)
                 if isinstance(found, str):
                     refused[found] += 1
                     continue
@@ -298,7 +300,19 @@ class _Planner:
             cost=cost,
         )
 
-    def _next(self, customer: Customer) -> tuple[_Choice, ContactIntent] | str:
+    def _concerned(self, customers: Sequence[Customer]) -> Mapping[str, Sequence[bool]]:
+        """Return, for each approach with a condition, which of the customers it concerns."""
+        conditions = {one.code: one.concerns for one in self.plan.approaches if one.concerns is not None}
+        if not conditions:
+            return {}
+        rows = [self._facts(customer) for customer in customers]
+        heads = {path.partition(".")[0] for condition in conditions.values() for path in paths_of(condition)}
+        columns = {head: [row.get(head) for row in rows] for head in sorted(heads)}
+        return {code: evaluate_columns(condition, columns).tolist() for code, condition in conditions.items()}
+
+    def _next(
+        self, customer: Customer, concerned: Mapping[str, Sequence[bool]], at: int
+    ) -> tuple[_Choice, ContactIntent] | str:
         """Return the next contact of one customer, or the code of the reason why there is none."""
         who = customer.id
         if who in self.dialogue.planned:
@@ -309,7 +323,15 @@ class _Planner:
         if not self.choices.routes:
             return "no_channel"
         ranked = self.choices.ranked(self.known.get(who, _NOTHING), min(unanswered, self.plan.stop_after))
-        fitting = self._fitting(customer, ranked)
+        said: Collection[str] = self.dialogue.said.get(who, ())
+        stranger = not (who in self.told or who in self.dialogue.last_sign)
+        fitting = [
+            choice
+            for choice in ranked
+            if choice.approach.code not in said
+            and (choice.approach.concerns is None or concerned[choice.approach.code][at])
+            and not (choice.personal and stranger)
+        ]
         if not fitting:
             return "nothing_to_say"
         policies = self.policies.concerning(who)
@@ -328,27 +350,6 @@ class _Planner:
             refusals.append(permission)
         # The refusal that says most: that of a channel that reaches him before one that does not.
         return min(refusals, key=lambda refusal: refusal.reasons[0].code == "unreachable").reasons[0].code
-
-    def _fitting(self, customer: Customer, ranked: Sequence[_Choice]) -> list[_Choice]:
-        """Return the choices that concern the customer and were not made lately, the best first."""
-        said: Collection[str] = self.dialogue.said.get(customer.id, ())
-        stranger = not (
-            customer.id in self.told or customer.id in self.dialogue.last_sign or customer.id in self.purchases.last
-        )
-        facts: Facts | None = None
-        concerned: dict[str, bool] = {}
-        fitting = []
-        for choice in ranked:
-            approach = choice.approach
-            if approach.code in said or (choice.personal and stranger):
-                continue
-            if approach.concerns is not None and approach.code not in concerned:
-                if facts is None:
-                    facts = self._facts(customer)
-                concerned[approach.code] = evaluate(approach.concerns, facts)
-            if concerned.get(approach.code, True):
-                fitting.append(choice)
-        return fitting
 
     def _facts(self, customer: Customer) -> Facts:
         last = self.purchases.last.get(customer.id)
