@@ -9,9 +9,11 @@ from hypothesis import strategies as st
 
 from pycrm.model.action_plan import ActionPlan, ActionStatus, PlannedAction
 from pycrm.model.assessment import Assessment, Tier
+from pycrm.model.auto_response import RequestClass, ResponseBook, ResponseRule
 from pycrm.model.consent import CaptureSource, ConsentEntry, ConsentStatus, LegalBasis, Permission
 from pycrm.model.contact import Channel, ContactKind, ContactPoint, Validity
 from pycrm.model.contact_policy import CapPeriod, ContactPolicy, FrequencyCap, QuietHours, Suppression
+from pycrm.model.content import Content, ContentKind
 from pycrm.model.custom import CustomFieldDef, CustomFields, FieldKind
 from pycrm.model.customer import (
     Customer,
@@ -39,16 +41,20 @@ from pycrm.model.experiment import (
     Recommendation,
     RowSet,
 )
+from pycrm.model.form import CaptureForm, FormField, FormFill
 from pycrm.model.import_run import ImportOutcome, ImportRun, RowStatus
 from pycrm.model.intent import ContactIntent, IntentKind
 from pycrm.model.interaction import Direction, Interaction, InteractionKind, Mode, Participant
 from pycrm.model.knowledge import CustomerFact, FactKind, FactOrigin, Topic
 from pycrm.model.knowledge_plan import Approach, KnowledgePlan, WantedTopic
 from pycrm.model.lead import ALLOWED_LEAD_STATES, Conversion, Lead, LeadChange
+from pycrm.model.lead_magnet import LeadMagnet, MagnetClaim
 from pycrm.model.lifecycle import ALLOWED, Stage, StageChange
 from pycrm.model.merge import MatchDecision, MatchQuestion
 from pycrm.model.money import Money, MoneyAt
+from pycrm.model.newsletter import Newsletter
 from pycrm.model.next_step import NextStep, StepOption
+from pycrm.model.nurture import NurtureSequence, NurtureStep, ValueKind
 from pycrm.model.offer import Offer, OfferDecision, OfferKind
 from pycrm.model.offer_log import OfferAnswer, OfferOutcome, OfferOverride
 from pycrm.model.order import Order, OrderLine, OrderStatus, Product, Refund, UnallocatedRefund
@@ -62,6 +68,7 @@ from pycrm.model.reward import Redemption, RedemptionStatus, Reward, RewardKind
 from pycrm.model.segment import Segment, SegmentMembership
 from pycrm.model.snapshot import NamedNumber, NeedsGroup, Snapshot
 from pycrm.model.source import IdentityLink, SourceRecord
+from pycrm.model.template import Markup, Missing, Rendition, Slot, Template
 from pycrm.model.time import Period
 from pycrm.model.touchpoint import Touchpoint
 from pycrm.model.treatment import ServiceFloor, ServiceLevel, TreatmentPlan
@@ -637,6 +644,7 @@ contact_intents = st.builds(
         topic=codes,
         text=text(),
         asks=many(topics),
+        carries=many(codes),
         channel=channels,
         address=maybe(text()),
         purpose=codes,
@@ -965,6 +973,112 @@ customer_facts = st.builds(
         evidence=maybe(evidence_refs),
     ),
 )
+capture_forms = st.builds(
+    CaptureForm,
+    **_entity(
+        code=codes,
+        fields=st.builds(
+            lambda used, topic: (
+                FormField(name="mail", used_for=used, fills=FormFill.EMAIL, required=True),
+                FormField(name="what", used_for=used, topic=topic),
+            ),
+            text(),
+            topics,
+        ),
+        purposes=many(codes).map(lambda all: tuple(dict.fromkeys(all))),
+        channel=channels,
+        text_version=text(),
+        most=st.integers(2, 9),
+    ),
+)
+needs = st.builds(Topic, st.just(FactKind.NEED), codes)
+contents = st.builds(
+    Content,
+    **_entity(
+        code=codes,
+        title=text(),
+        kind=st.sampled_from(ContentKind),
+        need=needs,
+        about=many(topics),
+        asset=maybe(text()),
+        period=periods(),
+    ),
+)
+lead_magnets = st.builds(
+    LeadMagnet, **_entity(code=codes, title=text(), solves=needs, asset=text(), form=codes, period=periods())
+)
+magnet_claims = st.builds(
+    MagnetClaim, **_entity(magnet_id=ids, customer_id=ids, claimed_at=instants, consent_ids=many(ids))
+)
+newsletters = st.builds(
+    Newsletter,
+    **_entity(
+        code=codes,
+        title=text(),
+        purpose=codes,
+        every=st.timedeltas(timedelta(seconds=1), timedelta(days=9)),
+        editorial=st.integers(1, 5),
+        products=st.integers(0, 5),
+        least_match=fractions,
+    ),
+)
+nurture_sequences = st.builds(
+    NurtureSequence,
+    **_entity(
+        code=codes,
+        revision=st.integers(1, 9),
+        source=maybe(codes),
+        purpose=codes,
+        steps=st.builds(
+            lambda names, value, promise: tuple(
+                NurtureStep(code=name, after=timedelta(days=at), value=value, promise=promise, text=promise)
+                for at, name in enumerate(names)
+            ),
+            st.lists(codes, unique=True, min_size=1, max_size=3),
+            st.sampled_from(ValueKind),
+            text(),
+        ),
+        ends_when=maybe(predicates),
+    ),
+)
+response_books = st.builds(
+    ResponseBook,
+    **_entity(
+        code=codes,
+        rules=st.builds(
+            lambda kind, purpose, stage, template: (
+                ResponseRule(customer_type=kind, purpose=purpose, stage=stage, template=template),
+            ),
+            maybe(text()),
+            maybe(codes),
+            st.sampled_from([*Stage, None]),
+            maybe(codes),
+        ),
+        simple=many(st.builds(RequestClass, purpose=codes, words=st.just(("open", "hours")))),
+        never=many(text()),
+        longest=st.integers(1, 99),
+        away=maybe(codes),
+    ),
+)
+templates = st.builds(
+    Template,
+    **_entity(
+        code=codes,
+        revision=st.integers(1, 9),
+        language=maybe(text()),
+        slots=st.sampled_from(
+            [(), (Slot(name="given", missing=Missing.DROP),), (Slot(name="a.b", missing=Missing.DEFAULT, default="x"),)]
+        ),
+        renditions=st.builds(
+            lambda channel, subject, markup: (
+                Rendition(channel=channel, subject=subject, body="Dear reader", markup=markup, limit=99),
+            ),
+            channels,
+            st.sampled_from(["News", None]),
+            st.sampled_from(Markup),
+        ),
+    ),
+)
 touchpoints = st.builds(
     Touchpoint,
     **_entity(
@@ -1050,6 +1164,14 @@ ENTITIES = {
     CustomerFact: customer_facts,
     KnowledgePlan: knowledge_plans(),
     Touchpoint: touchpoints,
+    CaptureForm: capture_forms,
+    Content: contents,
+    LeadMagnet: lead_magnets,
+    MagnetClaim: magnet_claims,
+    Newsletter: newsletters,
+    NurtureSequence: nurture_sequences,
+    ResponseBook: response_books,
+    Template: templates,
     Lead: leads,
     LeadChange: lead_changes,
     Segment: segments,

@@ -60,6 +60,8 @@ class ContactIntent(Entity):
         The question or message, in words.
     asks : tuple of Topic
         What we want to learn by it; what is known already is not among them.
+    carries : tuple of str
+        The codes of the contents and articles in it.
     channel : str
         Over what.
     address : str, optional
@@ -86,6 +88,7 @@ class ContactIntent(Entity):
     topic: str = field(validator=is_code)
     text: str = field(validator=is_line)
     asks: tuple[Topic, ...] = field(default=(), validator=tuple_of(Topic))
+    carries: tuple[str, ...] = field(default=(), validator=tuple_of(str))
     channel: str = field(converter=channel_code)
     address: str | None = field(default=None, validator=optional(is_line))
     purpose: str = field(validator=is_code)

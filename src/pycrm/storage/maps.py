@@ -6,21 +6,27 @@ from collections.abc import Iterator
 
 from pycrm.model.action_plan import ActionPlan
 from pycrm.model.assessment import Assessment
+from pycrm.model.auto_response import ResponseBook
 from pycrm.model.consent import ConsentEntry
 from pycrm.model.contact_policy import ContactPolicy, Suppression
+from pycrm.model.content import Content
 from pycrm.model.customer import Customer, Strength
 from pycrm.model.earning import EarningRule, ProgramBudget
 from pycrm.model.expense import Expense
 from pycrm.model.experiment import Assignment, Decision, Experiment, Exposure, Finding, Outcome
+from pycrm.model.form import CaptureForm
 from pycrm.model.import_run import ImportRun
 from pycrm.model.intent import ContactIntent
 from pycrm.model.interaction import Interaction
 from pycrm.model.knowledge import CustomerFact
 from pycrm.model.knowledge_plan import KnowledgePlan
 from pycrm.model.lead import Conversion, Lead, LeadChange
+from pycrm.model.lead_magnet import LeadMagnet, MagnetClaim
 from pycrm.model.lifecycle import StageChange
 from pycrm.model.merge import MatchDecision, MatchQuestion
+from pycrm.model.newsletter import Newsletter
 from pycrm.model.next_step import NextStep
+from pycrm.model.nurture import NurtureSequence
 from pycrm.model.offer import Offer, OfferDecision
 from pycrm.model.offer_log import OfferOutcome, OfferOverride
 from pycrm.model.order import Order, Product, UnallocatedRefund
@@ -32,6 +38,7 @@ from pycrm.model.reward import Redemption, Reward
 from pycrm.model.segment import Segment, SegmentMembership
 from pycrm.model.snapshot import Snapshot
 from pycrm.model.source import IdentityLink, SourceRecord
+from pycrm.model.template import Template
 from pycrm.model.touchpoint import Touchpoint
 from pycrm.model.treatment import TreatmentPlan
 from pycrm.storage.mapping import EntityMap, UniqueEach
@@ -208,6 +215,20 @@ def default_maps() -> tuple[EntityMap, ...]:
             indexes=[("customer_id", "at"), ("anonymous_id",)],
             append_only=True,
         ),
+        EntityMap.of(CaptureForm, unique=[("code",)]),
+        EntityMap.of(Content, unique=[("code",)]),
+        EntityMap.of(LeadMagnet, unique=[("code",)]),
+        EntityMap.of(
+            MagnetClaim,
+            unique=[("magnet_id", "customer_id")],
+            references={"magnet_id": LeadMagnet, "customer_id": Customer},
+            indexes=["customer_id"],
+            append_only=True,
+        ),
+        EntityMap.of(Newsletter, unique=[("code",)]),
+        EntityMap.of(NurtureSequence, unique=[("code", "revision")]),
+        EntityMap.of(ResponseBook, unique=[("code",)]),
+        EntityMap.of(Template, unique=[("code", "revision", "language")]),
         EntityMap.of(KnowledgePlan, unique=[("code", "revision")]),
         EntityMap.of(Lead, references=of_customer, indexes=[("customer_id", "created_at"), ("created_at",)]),
         EntityMap.of(LeadChange, references={"lead_id": Lead}, indexes=[("lead_id", "occurred_at")], append_only=True),

@@ -12,7 +12,7 @@ from attrs import define, frozen
 from pycrm.bulk import evaluate_columns
 from pycrm.errors import InvalidValueError
 from pycrm.model.assessment import Assessment
-from pycrm.model.consent import ConsentEntry, Permission, may_contact
+from pycrm.model.consent import Permission
 from pycrm.model.contact_policy import ContactPolicy
 from pycrm.model.customer import Customer
 from pycrm.model.evidence import Reason
@@ -21,14 +21,14 @@ from pycrm.model.intent import ContactIntent
 from pycrm.model.knowledge import Topic
 from pycrm.model.knowledge_plan import Approach, Closeness, KnowledgePlan, Route
 from pycrm.model.predicate import Predicate, paths_of
-from pycrm.model.send_time import first_free_time
 from pycrm.model.time import instant
 from pycrm.storage.identity import aliases
-from pycrm.storage.lookups import consents_by_customer, last_assessments
+from pycrm.storage.lookups import last_assessments
 from pycrm.storage.protocols import Store, UnitOfWork
 from pycrm.storage.query import Query
+from pycrm.workflows.interact.gate import Gate
 from pycrm.workflows.interact.house import HOUSE_PLAN, ROUTES
-from pycrm.workflows.interact.reading import Dialogue, Policies, Purchases, known_topics
+from pycrm.workflows.interact.reading import Dialogue, Purchases, known_topics
 
 __all__ = ["InteractReport", "plan"]
 
@@ -202,14 +202,12 @@ class _Planner:
     at: datetime
     run: str
     plan: KnowledgePlan
-    until: datetime
     choices: _Choices
     known: Mapping[UUID, Mapping[Topic, float]]
     told: frozenset[UUID]
     dialogue: Dialogue
     purchases: Purchases
-    policies: Policies
-    consents: Mapping[UUID, Sequence[ConsentEntry]]
+    gate: Gate
     assessments: Mapping[UUID, Assessment]
     gone: frozenset[UUID]
 
@@ -248,14 +246,12 @@ class _Planner:
             at=at,
             run=run,
             plan=knowledge,
-            until=at + within,
             choices=_Choices(plan=knowledge, routes=routes, purpose=purpose, rates=rates, held={}),
             known=known,
             told=told,
             dialogue=dialogue,
             purchases=purchases,
-            policies=Policies.read(unit, policies, now),
-            consents=consents_by_customer(unit, at, now),
+            gate=Gate.of(unit, now, dialogue, at, policies, within),
             gone=frozenset(now.into),
             assessments=last_assessments(unit, as_of) if _speak_of(conditions, _ASSESSED) else {},
         )
@@ -334,7 +330,7 @@ class _Planner:
         ]
         if not fitting:
             return "nothing_to_say"
-        policies = self.policies.concerning(who)
+        policies = self.gate.policies.concerning(who)
         wishes = {one.preferred for one in policies if one.customer_id is not None and one.preferred is not None}
         if wishes:
             fitting.sort(key=lambda choice: choice.route.channel not in wishes)
@@ -343,7 +339,7 @@ class _Planner:
         for choice in fitting:
             question = (choice.route.channel, *choice.purposes)
             if question not in asked:
-                asked[question] = self._permission(customer, choice.route.channel, choice.purposes, policies)
+                asked[question] = self.gate.permission(customer, choice.route.channel, choice.purposes)
             when, permission = asked[question]
             if permission:
                 return choice, self._intent(customer, choice, when, permission)
@@ -360,41 +356,6 @@ class _Planner:
             last_order=None if last is None else last.date(),
             owned=frozenset(self.purchases.owned.get(customer.id, ())),
         )
-
-    def _permission(
-        self, customer: Customer, channel: str, purposes: Sequence[str], policies: Sequence[ContactPolicy]
-    ) -> tuple[datetime, Permission]:
-        """Return when the contact may be made, and the decision for that time: that of the first purpose, or the first refusal."""
-        when = self._free(customer, purposes, policies) if policies else self.at
-        addresses = {point.normalised for point in customer.contact_points}
-        answers = [
-            may_contact(
-                customer,
-                channel,
-                purpose,
-                when,
-                consents=self.consents.get(customer.id, ()),
-                policies=policies,
-                made=self.dialogue.made(customer.id) if policies else (),
-                suppressions=self.policies.suppressions(customer.id, addresses),
-            )
-            for purpose in purposes
-        ]
-        return when, next((answer for answer in answers if not answer), answers[0])
-
-    def _free(self, customer: Customer, purposes: Sequence[str], policies: Sequence[ContactPolicy]) -> datetime:
-        """Return the first moment that is free for all the purposes; now, where there is none: the refusal will say why."""
-        when = self.at
-        while True:
-            times = [
-                first_free_time(customer, purpose, when, policies=policies, until=self.until) for purpose in purposes
-            ]
-            latest = max((time for time in times if time is not None), default=when)
-            if None in times:
-                return self.at
-            if latest == when:
-                return when
-            when = latest
 
     def _intent(self, customer: Customer, choice: _Choice, when: datetime, permission: Permission) -> ContactIntent:
         approach, route = choice.approach, choice.route
