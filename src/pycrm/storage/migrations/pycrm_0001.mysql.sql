@@ -1,3 +1,35 @@
+CREATE TABLE capture_form (
+    tenant VARCHAR(64) NOT NULL, 
+    id BINARY(16) NOT NULL, 
+    version BIGINT NOT NULL, 
+    live SMALLINT, 
+    added_at DATETIME(6) NOT NULL, 
+    added_by LONGTEXT, 
+    added_because LONGTEXT, 
+    code VARCHAR(255) NOT NULL, 
+    channel LONGTEXT NOT NULL, 
+    text_version LONGTEXT NOT NULL, 
+    most BIGINT NOT NULL, 
+    document LONGTEXT, 
+    PRIMARY KEY (tenant, id), 
+    CONSTRAINT uq_capture_form_code UNIQUE (tenant, code, live)
+)CHARSET=utf8mb4 ENGINE=InnoDB COLLATE utf8mb4_0900_bin;
+CREATE TABLE content (
+    tenant VARCHAR(64) NOT NULL, 
+    id BINARY(16) NOT NULL, 
+    version BIGINT NOT NULL, 
+    live SMALLINT, 
+    added_at DATETIME(6) NOT NULL, 
+    added_by LONGTEXT, 
+    added_because LONGTEXT, 
+    code VARCHAR(255) NOT NULL, 
+    title LONGTEXT NOT NULL, 
+    kind LONGTEXT NOT NULL, 
+    asset LONGTEXT, 
+    document LONGTEXT, 
+    PRIMARY KEY (tenant, id), 
+    CONSTRAINT uq_content_code UNIQUE (tenant, code, live)
+)CHARSET=utf8mb4 ENGINE=InnoDB COLLATE utf8mb4_0900_bin;
 CREATE TABLE customer (
     tenant VARCHAR(64) NOT NULL, 
     id BINARY(16) NOT NULL, 
@@ -109,6 +141,58 @@ CREATE TABLE knowledge_plan (
     document LONGTEXT, 
     PRIMARY KEY (tenant, id), 
     CONSTRAINT uq_knowledge_plan_code_revision UNIQUE (tenant, code, revision, live)
+)CHARSET=utf8mb4 ENGINE=InnoDB COLLATE utf8mb4_0900_bin;
+CREATE TABLE lead_magnet (
+    tenant VARCHAR(64) NOT NULL, 
+    id BINARY(16) NOT NULL, 
+    version BIGINT NOT NULL, 
+    live SMALLINT, 
+    added_at DATETIME(6) NOT NULL, 
+    added_by LONGTEXT, 
+    added_because LONGTEXT, 
+    code VARCHAR(255) NOT NULL, 
+    title LONGTEXT NOT NULL, 
+    asset LONGTEXT NOT NULL, 
+    form LONGTEXT NOT NULL, 
+    document LONGTEXT, 
+    PRIMARY KEY (tenant, id), 
+    CONSTRAINT uq_lead_magnet_code UNIQUE (tenant, code, live)
+)CHARSET=utf8mb4 ENGINE=InnoDB COLLATE utf8mb4_0900_bin;
+CREATE TABLE newsletter (
+    tenant VARCHAR(64) NOT NULL, 
+    id BINARY(16) NOT NULL, 
+    version BIGINT NOT NULL, 
+    live SMALLINT, 
+    added_at DATETIME(6) NOT NULL, 
+    added_by LONGTEXT, 
+    added_because LONGTEXT, 
+    code VARCHAR(255) NOT NULL, 
+    title LONGTEXT NOT NULL, 
+    purpose LONGTEXT NOT NULL, 
+    channel LONGTEXT NOT NULL, 
+    editorial BIGINT NOT NULL, 
+    products BIGINT NOT NULL, 
+    least_match DOUBLE NOT NULL, 
+    document LONGTEXT, 
+    PRIMARY KEY (tenant, id), 
+    CONSTRAINT uq_newsletter_code UNIQUE (tenant, code, live)
+)CHARSET=utf8mb4 ENGINE=InnoDB COLLATE utf8mb4_0900_bin;
+CREATE TABLE nurture_sequence (
+    tenant VARCHAR(64) NOT NULL, 
+    id BINARY(16) NOT NULL, 
+    version BIGINT NOT NULL, 
+    live SMALLINT, 
+    added_at DATETIME(6) NOT NULL, 
+    added_by LONGTEXT, 
+    added_because LONGTEXT, 
+    code VARCHAR(255) NOT NULL, 
+    revision BIGINT NOT NULL, 
+    source LONGTEXT, 
+    purpose LONGTEXT NOT NULL, 
+    channel LONGTEXT NOT NULL, 
+    document LONGTEXT, 
+    PRIMARY KEY (tenant, id), 
+    CONSTRAINT uq_nurture_sequence_code_revision UNIQUE (tenant, code, revision, live)
 )CHARSET=utf8mb4 ENGINE=InnoDB COLLATE utf8mb4_0900_bin;
 CREATE TABLE offer (
     tenant VARCHAR(64) NOT NULL, 
@@ -236,6 +320,21 @@ CREATE TABLE referral_program (
     PRIMARY KEY (tenant, id), 
     CONSTRAINT uq_referral_program_code UNIQUE (tenant, code, live)
 )CHARSET=utf8mb4 ENGINE=InnoDB COLLATE utf8mb4_0900_bin;
+CREATE TABLE response_book (
+    tenant VARCHAR(64) NOT NULL, 
+    id BINARY(16) NOT NULL, 
+    version BIGINT NOT NULL, 
+    live SMALLINT, 
+    added_at DATETIME(6) NOT NULL, 
+    added_by LONGTEXT, 
+    added_because LONGTEXT, 
+    code VARCHAR(255) NOT NULL, 
+    longest BIGINT NOT NULL, 
+    away LONGTEXT, 
+    document LONGTEXT, 
+    PRIMARY KEY (tenant, id), 
+    CONSTRAINT uq_response_book_code UNIQUE (tenant, code, live)
+)CHARSET=utf8mb4 ENGINE=InnoDB COLLATE utf8mb4_0900_bin;
 CREATE TABLE reward (
     tenant VARCHAR(64) NOT NULL, 
     id BINARY(16) NOT NULL, 
@@ -330,6 +429,21 @@ CREATE TABLE subject_request (
 )CHARSET=utf8mb4 ENGINE=InnoDB COLLATE utf8mb4_0900_bin;
 CREATE INDEX ix_subject_request_customer_id ON subject_request (tenant, customer_id, id);
 CREATE INDEX ix_subject_request_kind_done_at ON subject_request (tenant, kind, done_at, id);
+CREATE TABLE template (
+    tenant VARCHAR(64) NOT NULL, 
+    id BINARY(16) NOT NULL, 
+    version BIGINT NOT NULL, 
+    live SMALLINT, 
+    added_at DATETIME(6) NOT NULL, 
+    added_by LONGTEXT, 
+    added_because LONGTEXT, 
+    code VARCHAR(255) NOT NULL, 
+    revision BIGINT NOT NULL, 
+    language VARCHAR(255), 
+    document LONGTEXT, 
+    PRIMARY KEY (tenant, id), 
+    CONSTRAINT uq_template_code_revision_language UNIQUE (tenant, code, revision, language, live)
+)CHARSET=utf8mb4 ENGINE=InnoDB COLLATE utf8mb4_0900_bin;
 CREATE TABLE treatment_plan (
     tenant VARCHAR(64) NOT NULL, 
     id BINARY(16) NOT NULL, 
@@ -641,6 +755,25 @@ CREATE TABLE `lead` (
 )CHARSET=utf8mb4 ENGINE=InnoDB COLLATE utf8mb4_0900_bin;
 CREATE INDEX ix_lead_created_at ON `lead` (tenant, created_at, id);
 CREATE INDEX ix_lead_customer_id_created_at ON `lead` (tenant, customer_id, created_at, id);
+CREATE TABLE magnet_claim (
+    tenant VARCHAR(64) NOT NULL, 
+    id BINARY(16) NOT NULL, 
+    version BIGINT NOT NULL, 
+    live SMALLINT, 
+    added_at DATETIME(6) NOT NULL, 
+    added_by LONGTEXT, 
+    added_because LONGTEXT, 
+    magnet_id BINARY(16) NOT NULL, 
+    customer_id BINARY(16) NOT NULL, 
+    claimed_at DATETIME(6) NOT NULL, 
+    document LONGTEXT, 
+    PRIMARY KEY (tenant, id), 
+    CONSTRAINT uq_magnet_claim_magnet_id_customer_id UNIQUE (tenant, magnet_id, customer_id, live), 
+    CONSTRAINT fk_magnet_claim_magnet_id FOREIGN KEY(tenant, magnet_id) REFERENCES lead_magnet (tenant, id), 
+    CONSTRAINT fk_magnet_claim_customer_id FOREIGN KEY(tenant, customer_id) REFERENCES customer (tenant, id)
+)CHARSET=utf8mb4 ENGINE=InnoDB COLLATE utf8mb4_0900_bin;
+CREATE INDEX ix_magnet_claim_customer_id ON magnet_claim (tenant, customer_id, id);
+CREATE INDEX ix_magnet_claim_magnet_id ON magnet_claim (tenant, magnet_id, id);
 CREATE TABLE match_decision (
     tenant VARCHAR(64) NOT NULL, 
     id BINARY(16) NOT NULL, 

@@ -1,3 +1,35 @@
+CREATE TABLE capture_form (
+    tenant TEXT COLLATE "C" NOT NULL, 
+    id UUID NOT NULL, 
+    version BIGINT NOT NULL, 
+    live SMALLINT, 
+    added_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    added_by TEXT COLLATE "C", 
+    added_because TEXT COLLATE "C", 
+    code TEXT COLLATE "C" NOT NULL, 
+    channel TEXT COLLATE "C" NOT NULL, 
+    text_version TEXT COLLATE "C" NOT NULL, 
+    most BIGINT NOT NULL, 
+    document JSONB, 
+    PRIMARY KEY (tenant, id), 
+    CONSTRAINT uq_capture_form_code UNIQUE (tenant, code, live)
+);
+CREATE TABLE content (
+    tenant TEXT COLLATE "C" NOT NULL, 
+    id UUID NOT NULL, 
+    version BIGINT NOT NULL, 
+    live SMALLINT, 
+    added_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    added_by TEXT COLLATE "C", 
+    added_because TEXT COLLATE "C", 
+    code TEXT COLLATE "C" NOT NULL, 
+    title TEXT COLLATE "C" NOT NULL, 
+    kind TEXT COLLATE "C" NOT NULL, 
+    asset TEXT COLLATE "C", 
+    document JSONB, 
+    PRIMARY KEY (tenant, id), 
+    CONSTRAINT uq_content_code UNIQUE (tenant, code, live)
+);
 CREATE TABLE customer (
     tenant TEXT COLLATE "C" NOT NULL, 
     id UUID NOT NULL, 
@@ -109,6 +141,58 @@ CREATE TABLE knowledge_plan (
     document JSONB, 
     PRIMARY KEY (tenant, id), 
     CONSTRAINT uq_knowledge_plan_code_revision UNIQUE (tenant, code, revision, live)
+);
+CREATE TABLE lead_magnet (
+    tenant TEXT COLLATE "C" NOT NULL, 
+    id UUID NOT NULL, 
+    version BIGINT NOT NULL, 
+    live SMALLINT, 
+    added_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    added_by TEXT COLLATE "C", 
+    added_because TEXT COLLATE "C", 
+    code TEXT COLLATE "C" NOT NULL, 
+    title TEXT COLLATE "C" NOT NULL, 
+    asset TEXT COLLATE "C" NOT NULL, 
+    form TEXT COLLATE "C" NOT NULL, 
+    document JSONB, 
+    PRIMARY KEY (tenant, id), 
+    CONSTRAINT uq_lead_magnet_code UNIQUE (tenant, code, live)
+);
+CREATE TABLE newsletter (
+    tenant TEXT COLLATE "C" NOT NULL, 
+    id UUID NOT NULL, 
+    version BIGINT NOT NULL, 
+    live SMALLINT, 
+    added_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    added_by TEXT COLLATE "C", 
+    added_because TEXT COLLATE "C", 
+    code TEXT COLLATE "C" NOT NULL, 
+    title TEXT COLLATE "C" NOT NULL, 
+    purpose TEXT COLLATE "C" NOT NULL, 
+    channel TEXT COLLATE "C" NOT NULL, 
+    editorial BIGINT NOT NULL, 
+    products BIGINT NOT NULL, 
+    least_match DOUBLE PRECISION NOT NULL, 
+    document JSONB, 
+    PRIMARY KEY (tenant, id), 
+    CONSTRAINT uq_newsletter_code UNIQUE (tenant, code, live)
+);
+CREATE TABLE nurture_sequence (
+    tenant TEXT COLLATE "C" NOT NULL, 
+    id UUID NOT NULL, 
+    version BIGINT NOT NULL, 
+    live SMALLINT, 
+    added_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    added_by TEXT COLLATE "C", 
+    added_because TEXT COLLATE "C", 
+    code TEXT COLLATE "C" NOT NULL, 
+    revision BIGINT NOT NULL, 
+    source TEXT COLLATE "C", 
+    purpose TEXT COLLATE "C" NOT NULL, 
+    channel TEXT COLLATE "C" NOT NULL, 
+    document JSONB, 
+    PRIMARY KEY (tenant, id), 
+    CONSTRAINT uq_nurture_sequence_code_revision UNIQUE (tenant, code, revision, live)
 );
 CREATE TABLE offer (
     tenant TEXT COLLATE "C" NOT NULL, 
@@ -236,6 +320,21 @@ CREATE TABLE referral_program (
     PRIMARY KEY (tenant, id), 
     CONSTRAINT uq_referral_program_code UNIQUE (tenant, code, live)
 );
+CREATE TABLE response_book (
+    tenant TEXT COLLATE "C" NOT NULL, 
+    id UUID NOT NULL, 
+    version BIGINT NOT NULL, 
+    live SMALLINT, 
+    added_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    added_by TEXT COLLATE "C", 
+    added_because TEXT COLLATE "C", 
+    code TEXT COLLATE "C" NOT NULL, 
+    longest BIGINT NOT NULL, 
+    away TEXT COLLATE "C", 
+    document JSONB, 
+    PRIMARY KEY (tenant, id), 
+    CONSTRAINT uq_response_book_code UNIQUE (tenant, code, live)
+);
 CREATE TABLE reward (
     tenant TEXT COLLATE "C" NOT NULL, 
     id UUID NOT NULL, 
@@ -330,6 +429,21 @@ CREATE TABLE subject_request (
 );
 CREATE INDEX ix_subject_request_customer_id ON subject_request (tenant, customer_id, id);
 CREATE INDEX ix_subject_request_kind_done_at ON subject_request (tenant, kind, done_at, id);
+CREATE TABLE template (
+    tenant TEXT COLLATE "C" NOT NULL, 
+    id UUID NOT NULL, 
+    version BIGINT NOT NULL, 
+    live SMALLINT, 
+    added_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    added_by TEXT COLLATE "C", 
+    added_because TEXT COLLATE "C", 
+    code TEXT COLLATE "C" NOT NULL, 
+    revision BIGINT NOT NULL, 
+    language TEXT COLLATE "C", 
+    document JSONB, 
+    PRIMARY KEY (tenant, id), 
+    CONSTRAINT uq_template_code_revision_language UNIQUE (tenant, code, revision, language, live)
+);
 CREATE TABLE treatment_plan (
     tenant TEXT COLLATE "C" NOT NULL, 
     id UUID NOT NULL, 
@@ -641,6 +755,25 @@ CREATE TABLE lead (
 );
 CREATE INDEX ix_lead_created_at ON lead (tenant, created_at, id);
 CREATE INDEX ix_lead_customer_id_created_at ON lead (tenant, customer_id, created_at, id);
+CREATE TABLE magnet_claim (
+    tenant TEXT COLLATE "C" NOT NULL, 
+    id UUID NOT NULL, 
+    version BIGINT NOT NULL, 
+    live SMALLINT, 
+    added_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    added_by TEXT COLLATE "C", 
+    added_because TEXT COLLATE "C", 
+    magnet_id UUID NOT NULL, 
+    customer_id UUID NOT NULL, 
+    claimed_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    document JSONB, 
+    PRIMARY KEY (tenant, id), 
+    CONSTRAINT uq_magnet_claim_magnet_id_customer_id UNIQUE (tenant, magnet_id, customer_id, live), 
+    CONSTRAINT fk_magnet_claim_magnet_id FOREIGN KEY(tenant, magnet_id) REFERENCES lead_magnet (tenant, id), 
+    CONSTRAINT fk_magnet_claim_customer_id FOREIGN KEY(tenant, customer_id) REFERENCES customer (tenant, id)
+);
+CREATE INDEX ix_magnet_claim_customer_id ON magnet_claim (tenant, customer_id, id);
+CREATE INDEX ix_magnet_claim_magnet_id ON magnet_claim (tenant, magnet_id, id);
 CREATE TABLE match_decision (
     tenant TEXT COLLATE "C" NOT NULL, 
     id UUID NOT NULL, 

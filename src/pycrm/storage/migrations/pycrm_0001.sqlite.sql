@@ -1,3 +1,37 @@
+CREATE TABLE capture_form (
+    tenant TEXT NOT NULL, 
+    id BLOB NOT NULL, 
+    version INTEGER NOT NULL, 
+    live INTEGER, 
+    added_at TEXT NOT NULL, 
+    added_by TEXT, 
+    added_because TEXT, 
+    code TEXT NOT NULL, 
+    channel TEXT NOT NULL, 
+    text_version TEXT NOT NULL, 
+    most INTEGER NOT NULL, 
+    document TEXT, 
+    PRIMARY KEY (tenant, id), 
+    CONSTRAINT uq_capture_form_code UNIQUE (tenant, code, live)
+)
+ STRICT;
+CREATE TABLE content (
+    tenant TEXT NOT NULL, 
+    id BLOB NOT NULL, 
+    version INTEGER NOT NULL, 
+    live INTEGER, 
+    added_at TEXT NOT NULL, 
+    added_by TEXT, 
+    added_because TEXT, 
+    code TEXT NOT NULL, 
+    title TEXT NOT NULL, 
+    kind TEXT NOT NULL, 
+    asset TEXT, 
+    document TEXT, 
+    PRIMARY KEY (tenant, id), 
+    CONSTRAINT uq_content_code UNIQUE (tenant, code, live)
+)
+ STRICT;
 CREATE TABLE customer (
     tenant TEXT NOT NULL, 
     id BLOB NOT NULL, 
@@ -113,6 +147,61 @@ CREATE TABLE knowledge_plan (
     document TEXT, 
     PRIMARY KEY (tenant, id), 
     CONSTRAINT uq_knowledge_plan_code_revision UNIQUE (tenant, code, revision, live)
+)
+ STRICT;
+CREATE TABLE lead_magnet (
+    tenant TEXT NOT NULL, 
+    id BLOB NOT NULL, 
+    version INTEGER NOT NULL, 
+    live INTEGER, 
+    added_at TEXT NOT NULL, 
+    added_by TEXT, 
+    added_because TEXT, 
+    code TEXT NOT NULL, 
+    title TEXT NOT NULL, 
+    asset TEXT NOT NULL, 
+    form TEXT NOT NULL, 
+    document TEXT, 
+    PRIMARY KEY (tenant, id), 
+    CONSTRAINT uq_lead_magnet_code UNIQUE (tenant, code, live)
+)
+ STRICT;
+CREATE TABLE newsletter (
+    tenant TEXT NOT NULL, 
+    id BLOB NOT NULL, 
+    version INTEGER NOT NULL, 
+    live INTEGER, 
+    added_at TEXT NOT NULL, 
+    added_by TEXT, 
+    added_because TEXT, 
+    code TEXT NOT NULL, 
+    title TEXT NOT NULL, 
+    purpose TEXT NOT NULL, 
+    channel TEXT NOT NULL, 
+    editorial INTEGER NOT NULL, 
+    products INTEGER NOT NULL, 
+    least_match REAL NOT NULL, 
+    document TEXT, 
+    PRIMARY KEY (tenant, id), 
+    CONSTRAINT uq_newsletter_code UNIQUE (tenant, code, live)
+)
+ STRICT;
+CREATE TABLE nurture_sequence (
+    tenant TEXT NOT NULL, 
+    id BLOB NOT NULL, 
+    version INTEGER NOT NULL, 
+    live INTEGER, 
+    added_at TEXT NOT NULL, 
+    added_by TEXT, 
+    added_because TEXT, 
+    code TEXT NOT NULL, 
+    revision INTEGER NOT NULL, 
+    source TEXT, 
+    purpose TEXT NOT NULL, 
+    channel TEXT NOT NULL, 
+    document TEXT, 
+    PRIMARY KEY (tenant, id), 
+    CONSTRAINT uq_nurture_sequence_code_revision UNIQUE (tenant, code, revision, live)
 )
  STRICT;
 CREATE TABLE offer (
@@ -257,6 +346,22 @@ CREATE TABLE referral_program (
     CONSTRAINT uq_referral_program_code UNIQUE (tenant, code, live)
 )
  STRICT;
+CREATE TABLE response_book (
+    tenant TEXT NOT NULL, 
+    id BLOB NOT NULL, 
+    version INTEGER NOT NULL, 
+    live INTEGER, 
+    added_at TEXT NOT NULL, 
+    added_by TEXT, 
+    added_because TEXT, 
+    code TEXT NOT NULL, 
+    longest INTEGER NOT NULL, 
+    away TEXT, 
+    document TEXT, 
+    PRIMARY KEY (tenant, id), 
+    CONSTRAINT uq_response_book_code UNIQUE (tenant, code, live)
+)
+ STRICT;
 CREATE TABLE reward (
     tenant TEXT NOT NULL, 
     id BLOB NOT NULL, 
@@ -356,6 +461,22 @@ CREATE TABLE subject_request (
  STRICT;
 CREATE INDEX ix_subject_request_customer_id ON subject_request (tenant, customer_id, id);
 CREATE INDEX ix_subject_request_kind_done_at ON subject_request (tenant, kind, done_at, id);
+CREATE TABLE template (
+    tenant TEXT NOT NULL, 
+    id BLOB NOT NULL, 
+    version INTEGER NOT NULL, 
+    live INTEGER, 
+    added_at TEXT NOT NULL, 
+    added_by TEXT, 
+    added_because TEXT, 
+    code TEXT NOT NULL, 
+    revision INTEGER NOT NULL, 
+    language TEXT, 
+    document TEXT, 
+    PRIMARY KEY (tenant, id), 
+    CONSTRAINT uq_template_code_revision_language UNIQUE (tenant, code, revision, language, live)
+)
+ STRICT;
 CREATE TABLE treatment_plan (
     tenant TEXT NOT NULL, 
     id BLOB NOT NULL, 
@@ -680,6 +801,26 @@ CREATE TABLE lead (
  STRICT;
 CREATE INDEX ix_lead_created_at ON lead (tenant, created_at, id);
 CREATE INDEX ix_lead_customer_id_created_at ON lead (tenant, customer_id, created_at, id);
+CREATE TABLE magnet_claim (
+    tenant TEXT NOT NULL, 
+    id BLOB NOT NULL, 
+    version INTEGER NOT NULL, 
+    live INTEGER, 
+    added_at TEXT NOT NULL, 
+    added_by TEXT, 
+    added_because TEXT, 
+    magnet_id BLOB NOT NULL, 
+    customer_id BLOB NOT NULL, 
+    claimed_at TEXT NOT NULL, 
+    document TEXT, 
+    PRIMARY KEY (tenant, id), 
+    CONSTRAINT uq_magnet_claim_magnet_id_customer_id UNIQUE (tenant, magnet_id, customer_id, live), 
+    CONSTRAINT fk_magnet_claim_magnet_id FOREIGN KEY(tenant, magnet_id) REFERENCES lead_magnet (tenant, id), 
+    CONSTRAINT fk_magnet_claim_customer_id FOREIGN KEY(tenant, customer_id) REFERENCES customer (tenant, id)
+)
+ STRICT;
+CREATE INDEX ix_magnet_claim_customer_id ON magnet_claim (tenant, customer_id, id);
+CREATE INDEX ix_magnet_claim_magnet_id ON magnet_claim (tenant, magnet_id, id);
 CREATE TABLE match_decision (
     tenant TEXT NOT NULL, 
     id BLOB NOT NULL, 
