@@ -21,7 +21,7 @@ from pycrm.model.knowledge import CustomerFact, Topic, knowledge_state
 from pycrm.model.lead import Conversion, Lead
 from pycrm.model.newsletter import Newsletter, compose
 from pycrm.model.nurture import NurtureSequence, NurtureStep
-from pycrm.model.predicate import evaluate, where
+from pycrm.model.predicate import Predicate, evaluate, where
 from pycrm.model.time import instant
 from pycrm.storage.columns import read_columns
 from pycrm.storage.identity import Aliases, aliases
@@ -177,7 +177,7 @@ def _kind(step: NurtureStep) -> IntentKind:
 
 def _leads(unit: UnitOfWork, known: Aliases, sequence: NurtureSequence, at: datetime) -> Mapping[UUID, datetime]:
     """Return when each lead of the sequence came, who has not converted: the first of a customer counts."""
-    asked = where("created_at") <= at
+    asked: Predicate = where("created_at") <= at
     if sequence.source is not None:
         asked = asked & (where("source") == sequence.source)
     converted = set(read_columns(unit, Query(Conversion, where("at") <= at), ["lead_id"])["lead_id"])
