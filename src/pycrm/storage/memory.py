@@ -736,11 +736,13 @@ class MemoryUnit(Unit):
 
     def result_of(self, key: str, /) -> tuple[Any] | None:
         """Return the result remembered under an idempotency key, in a tuple, or None."""
+        self._check_open()
         with self._lock:
             return (self._tenant.results[key],) if key in self._tenant.results else None
 
     def remember(self, key: str, result: Any, /) -> None:
         """Remember a result under an idempotency key, in the same transaction."""
+        self._check_writable()
         self._results[key] = result
 
     def commit(self) -> None:

@@ -39,6 +39,7 @@ class _Link:
     """One connection, lent to one unit of work."""
 
     _numbers = itertools.count(1)
+    _held = False
 
     def __init__(self, core: _Core) -> None:
         self.core = core
@@ -46,7 +47,6 @@ class _Link:
         self.joined = core.host is not None
         self.savepoint = f"pycrm_{next(self._numbers)}"
         self.writers = core.writers
-        self._held = False
         if core.host is not None:
             self._connection: Any = core.host
             self._driver: Any = core.host.connection
@@ -108,9 +108,16 @@ class _Link:
                 cursor.close()
             self._connection.close()
         finally:
-            if self._held and self.writers is not None:
-                self._held = False
-                self.writers.release()
+            self._let_go()
+
+    def _let_go(self) -> None:
+        if self._held and self.writers is not None:
+            self._held = False
+            self.writers.release()
+
+    def __del__(self) -> None:
+        # A unit that was forgotten: the pool rolls its connection back, and the next writer must not wait for it.
+        self._let_go()
 
     def _rolled_back_already(self) -> bool:
         """Tell whether SQLite ended the transaction itself, as it does when the disk is full."""
@@ -161,7 +168,7 @@ class _Core:
     def _engine(self, url: sa.URL) -> sa.Engine:
         try:
             if url.get_backend_name() != "sqlite":
-                engine = sa.create_engine(url, isolation_level="AUTOCOMMIT", pool_reset_on_return=None)
+                engine = sa.create_engine(url, isolation_level="AUTOCOMMIT")
                 weakref.finalize(self, _dispose, engine, None)
                 return engine
             if url.database in {None, "", ":memory:"}:
@@ -173,7 +180,6 @@ class _Core:
             engine = sa.create_engine(
                 url,
                 isolation_level="AUTOCOMMIT",
-                pool_reset_on_return=None,  # units end their transactions themselves
                 connect_args={"check_same_thread": False},
             )
         except (sa.exc.ArgumentError, sa.exc.NoSuchModuleError, ImportError) as error:
