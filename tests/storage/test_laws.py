@@ -1,27 +1,42 @@
 """Laws for all inputs: every store keeps every value, and answers alike whatever is done to it."""
 
+from contextlib import ExitStack
+
 import attrs
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
-from pycrm.errors import Conflict, Duplicate, InvalidValueError, NotFound, Transient
+from pycrm.errors import Conflict, Duplicate, InvalidCursor, InvalidQuery, InvalidValueError, NotFound, Transient
 from pycrm.model.customer import Customer
 from pycrm.model.entity import new_id
 from pycrm.model.interaction import Interaction
 from pycrm.model.order import Order, Product
 from pycrm.model.predicate import AllOf, AnyOf, Not, evaluate, where
 from pycrm.serialize import to_plain
-from pycrm.storage import MemoryStore, Query, asc, write_columns
-from pycrm.storage.sql import SqlStore
+from pycrm.storage import Query, asc, write_columns
 from pycrm.testing import customers, interactions, orders, texts
 from pycrm.testing.made import pen, stored
+from storage.opened import KINDS, opened
 
-MEMORY = MemoryStore()
-SQLITE = SqlStore("sqlite://", durable=False)
-STORES = {"memory": MEMORY, "sqlite": SQLITE}
+STORES = {}
 FEW = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def stores():
+    with ExitStack() as held:
+        STORES.update({kind: held.enter_context(opened(kind)) for kind in KINDS})
+        yield
+    STORES.clear()
 
 
 def fresh(name):
@@ -116,26 +131,80 @@ def test_columns_are_stored_as_one_by_one(people, data):
                 assert first.of(Customer).count(query) == second.of(Customer).count(query)
 
 
-@FEW
-@given(texts(6))
-def test_hostile_text_in_questions_and_cursors_finds_nothing_and_breaks_nothing(text):
+FRAGMENTS = [
+    "'",
+    '"',
+    "`",
+    ";",
+    "--",
+    "/*",
+    "\\",
+    "%",
+    "_",
+    "?",
+    "$1",
+    "%s",
+    ":x",
+    "{0}",
+    ")",
+    " OR 1=1",
+    "DROP TABLE product",
+    "\n",
+]
+HOSTILE = st.lists(st.sampled_from(FRAGMENTS) | texts(4), max_size=5).map("".join)
+
+
+def hostile_is_harmless(name, kept, text, cursor):
+    with STORES[name].tenant(kept[name][0]).begin() as unit:
+        products = unit.of(Product)
+        for condition in (
+            (where("name") == text) | (where("sku").contains(text)) | (where("category") == text),
+            where("name").is_in([text, "Pen"]),
+            Not(where("sku") >= text),
+        ):
+            query = Query(Product, condition, order=(asc("sku"),))
+            assert products.count(query) == sum(evaluate(condition, one) for one in kept[name][1])
+        with pytest.raises(InvalidQuery):
+            products.page(Query(Product, order=(asc(f"sku{text} "),)))
+        for tampered in (text, cursor + text if text else text, text.join(cursor)):
+            if tampered != cursor:
+                with pytest.raises(InvalidCursor):
+                    products.page(Query(Product), size=1, after=tampered)
+        assert len(products.page(Query(Product)).items) == 2
+
+
+@pytest.mark.parametrize("examples", [25, pytest.param(10_000, marks=pytest.mark.deep)])
+def test_hostile_text_in_questions_orders_and_cursors_finds_nothing_and_breaks_nothing(examples):
+    kept, cursors = {}, {}
     for name in STORES:
         store = fresh(name)
-        kept = stored(store, pen("A1"))
+        kept[name] = store.name, [stored(store, pen("A1", name="%_'")), stored(store, pen("B2"))]
         with store.begin() as unit:
-            query = Query(Product, (where("name") == text) | (where("sku").contains(text)))
-            assert unit.of(Product).count(query) == sum(evaluate(query.where, one) for one in [kept])
+            cursors[name] = unit.of(Product).page(Query(Product), size=1).next
+
+    @settings(FEW, max_examples=examples)
+    @given(HOSTILE)
+    def law(text):
+        for name in STORES:
+            hostile_is_harmless(name, kept, text, cursors[name])
+
+    law()
 
 
 class TwoUnits(RuleBasedStateMachine):
-    """Two units of work, interleaved, over memory and SQLite at once: after every step both say the same."""
+    """Interleaved units of work over memory and another store at once: after every step both say the same.
 
+    At most one has written at a time, as SQLite allows; the others read, each one state throughout.
+    """
+
+    other = "sqlite"
     keys = st.integers(0, 2)
 
     @initialize()
     def begin(self):
-        self.stores = [fresh("memory"), fresh("sqlite")]
+        self.stores = [fresh("memory"), fresh(self.other)]
         self.units = {}
+        self.readers = {}
         self.ids = [new_id() for _ in range(3)]
         self.writer = None
 
@@ -204,6 +273,21 @@ class TwoUnits(RuleBasedStateMachine):
         if who in self.units:
             self.end(who)
 
+    @rule(who=st.sampled_from("rs"))
+    def read(self, who):
+        if who not in self.readers:
+            units = [store.begin(read_only=True) for store in self.stores]
+            first, _ = [content(unit) for unit in units]  # asked of both: SQLite's snapshot begins with its first read
+            self.readers[who] = units, first
+        units, first = self.readers[who]
+        assert [content(unit) for unit in units] == [first, first]
+
+    @precondition(lambda self: self.readers)
+    @rule(who=st.sampled_from("rs"))
+    def stop_reading(self, who):
+        for unit in self.readers.pop(who, ((), None))[0]:
+            unit.rollback()
+
     @invariant()
     def the_writer_sees_the_same_in_both(self):
         if getattr(self, "writer", None) is not None:
@@ -218,22 +302,29 @@ class TwoUnits(RuleBasedStateMachine):
             found = []
             for store in self.stores:
                 with store.begin(read_only=True) as unit:
-                    found.append(unit.products.page(Query(Product, deleted=True)).items)
+                    found.append(content(unit))
             assert found[0] == found[1]
 
     def teardown(self):
         for who in list(getattr(self, "units", {})):
             self.end(who)
+        for who in list(getattr(self, "readers", {})):
+            self.stop_reading(who)
 
 
-TestTwoUnits = TwoUnits.TestCase
-TestTwoUnits.settings = settings(
-    max_examples=30, stateful_step_count=20, deadline=None, suppress_health_check=list(HealthCheck)
+def content(unit):
+    return unit.of(Product).page(Query(Product, deleted=True)).items
+
+
+@pytest.mark.parametrize(
+    ("examples", "steps"), [(200, 30), pytest.param(10_000, 50, marks=pytest.mark.deep)], ids=["200x30", "10000x50"]
 )
-
-
-@pytest.mark.deep
-def test_two_units_for_a_long_time():
-    from hypothesis.stateful import run_state_machine_as_test
-
-    run_state_machine_as_test(TwoUnits, settings=settings(max_examples=10_000, stateful_step_count=50, deadline=None))
+@pytest.mark.parametrize("kind", KINDS[1:])
+def test_interleaved_units_of_work_do_in_every_store_what_they_do_in_memory(kind, examples, steps):
+    machine = type("Machine", (TwoUnits,), {"other": kind})
+    run_state_machine_as_test(
+        machine,
+        settings=settings(
+            max_examples=examples, stateful_step_count=steps, deadline=None, suppress_health_check=list(HealthCheck)
+        ),
+    )
