@@ -61,10 +61,11 @@ REPOSITORY = {
     "put_columns": lambda unit, one: taken(
         lambda: unit.put_columns(Product, {"id": [one.id], "sku": ["Z"], "name": ["theirs"]}, on_conflict="update")
     ),
+    "redact": lambda unit, one: refused(lambda: unit.redact(attrs.evolve(one, name="theirs"))),
     "upsert": lambda unit, one: taken(lambda: unit.upsert(Product, [attrs.evolve(one, name="theirs")])),
 }
 UNIT = {
-    **{name: REPOSITORY[name] for name in ("erase", "columns", "column_batches", "put_columns", "upsert")},
+    **{name: REPOSITORY[name] for name in ("erase", "columns", "column_batches", "put_columns", "redact", "upsert")},
     "arrow_batches": lambda unit, _: nothing(
         list(getattr(unit, "arrow_batches", lambda *_: None)(ASKED, ["sku"]) or ())
     ),
@@ -74,6 +75,7 @@ UNIT = {
     "result_of": lambda unit, _: nothing(unit.result_of("their key")),
     "remember": lambda unit, _: taken(lambda: unit.remember("their key", 2)),
     "emit": lambda unit, _: unit.emit({"type": "mine"}),
+    "retell": lambda unit, _: nothing(unit.retell(lambda *_: {"seen": True})),
     "of": lambda unit, one: refused(lambda: unit.of(Customer).get(one.id)),
 }
 # What knows no data of a tenant: how the unit ends, how entities are kept, how statements travel within its transaction.
@@ -83,6 +85,7 @@ PLAIN_UNIT = {
 }  # fmt: skip
 STORE = {
     "claim": lambda store, _: nothing(store.claim("me")),
+    "scrub": lambda store, _: taken(store.scrub),
     "settle": lambda store, _: nothing(store.settle("me", [])),
 }
 PLAIN_STORE = {"begin", "run", "tenant", "close", "create_schema"}
