@@ -11,22 +11,28 @@ from typing import Any
 from pycrm.errors import InvalidValueError
 from pycrm.model.action_plan import ActionPlan
 from pycrm.model.assessment import Assessment
+from pycrm.model.auto_response import ResponseBook
 from pycrm.model.consent import ConsentEntry, LegalBasis
 from pycrm.model.contact_policy import ContactPolicy, Suppression
+from pycrm.model.content import Content
 from pycrm.model.customer import Customer, Organisation, PersonName, Processing
 from pycrm.model.earning import EarningRule, ProgramBudget
 from pycrm.model.evidence import Actor, ActorKind, Reason
 from pycrm.model.expense import Expense
 from pycrm.model.experiment import Assignment, Decision, Experiment, Exposure, Finding, Outcome
+from pycrm.model.form import CaptureForm
 from pycrm.model.import_run import ImportOutcome, ImportRun
 from pycrm.model.intent import ContactIntent
 from pycrm.model.interaction import Interaction
 from pycrm.model.knowledge import CustomerFact
 from pycrm.model.knowledge_plan import KnowledgePlan
 from pycrm.model.lead import Conversion, Lead, LeadChange
+from pycrm.model.lead_magnet import LeadMagnet, MagnetClaim
 from pycrm.model.lifecycle import StageChange
 from pycrm.model.merge import MatchDecision, MatchQuestion
+from pycrm.model.newsletter import Newsletter
 from pycrm.model.next_step import NextStep
+from pycrm.model.nurture import NurtureSequence
 from pycrm.model.offer import Offer, OfferDecision
 from pycrm.model.offer_log import OfferOutcome, OfferOverride
 from pycrm.model.order import Order, OrderLine, Product, Refund, UnallocatedRefund
@@ -38,6 +44,7 @@ from pycrm.model.reward import Redemption, Reward
 from pycrm.model.segment import Segment, SegmentMembership
 from pycrm.model.snapshot import Snapshot
 from pycrm.model.source import IdentityLink, SourceRecord
+from pycrm.model.template import Template
 from pycrm.model.touchpoint import Touchpoint
 from pycrm.model.treatment import TreatmentPlan
 
@@ -287,7 +294,9 @@ HANDLINGS: Mapping[type[Any], Handling] = {
             subjects=("customer_id",),
             fields=_all(_S.KEY, "customer_id")
             | _all(_S.CONTACT, "address")
-            | _all(_S.STATISTICS, "run as_of created_at kind topic asks channel purpose permission send_at plan")
+            | _all(
+                _S.STATISTICS, "run as_of created_at kind topic asks carries channel purpose permission send_at plan"
+            )
             | _all(_S.FREE_TEXT, "text cancelled reasons"),
         ),
         Handling(
@@ -538,6 +547,57 @@ HANDLINGS: Mapping[type[Any], Handling] = {
         ),
         Handling(
             model=TreatmentPlan, purpose=_NONE, use=_NONE, fields=_all(_S.NONE, "edition levels floors valid_from")
+        ),
+        Handling(
+            model=MagnetClaim,
+            purpose="to give what was asked for once",
+            use="who has which guide, and what was agreed to with it",
+            since="claimed_at",
+            subjects=("customer_id",),
+            fate=Fate.DELETE,
+            fields=_all(_S.KEY, "magnet_id customer_id consent_ids") | _all(_S.STATISTICS, "claimed_at"),
+        ),
+        Handling(
+            model=CaptureForm,
+            purpose=_NONE,
+            use=_NONE,
+            fields=_all(_S.NONE, "code fields purposes channel text_version most"),
+        ),
+        Handling(
+            model=Content,
+            purpose=_NONE,
+            use=_NONE,
+            fields=_all(_S.NONE, "code title kind need about asset period"),
+        ),
+        Handling(
+            model=LeadMagnet,
+            purpose=_NONE,
+            use=_NONE,
+            fields=_all(_S.NONE, "code title solves asset form period"),
+        ),
+        Handling(
+            model=Newsletter,
+            purpose=_NONE,
+            use=_NONE,
+            fields=_all(_S.NONE, "code title purpose channel every editorial products least_match"),
+        ),
+        Handling(
+            model=NurtureSequence,
+            purpose=_NONE,
+            use=_NONE,
+            fields=_all(_S.NONE, "code revision source purpose channel steps ends_when patience"),
+        ),
+        Handling(
+            model=ResponseBook,
+            purpose=_NONE,
+            use=_NONE,
+            fields=_all(_S.NONE, "code rules simple never longest away"),
+        ),
+        Handling(
+            model=Template,
+            purpose=_NONE,
+            use=_NONE,
+            fields=_all(_S.NONE, "code revision language slots renditions"),
         ),
         Handling(
             model=KnowledgePlan,

@@ -215,5 +215,7 @@ class Policies:
         """Return what keeps this customer, or one of his addresses, on a list."""
         if not self.lists:
             return []
-        keys: tuple[UUID | str, ...] = (customer_id, *addresses)
+        held = tuple(addresses)
+        # Of an erased owner the list keeps a digest, not the address.
+        keys: tuple[UUID | str, ...] = (customer_id, *held, *map(Suppression.digest_of, held))
         return [one for key in keys for one in self.lists.get(key, ())]
