@@ -17,7 +17,7 @@ PLANTED = {
     "numbers-know-no-entities": ("clv/value.py", "import pycrm.model.money"),
     "serialize-knows-no-numbers": ("serialize.py", "import pycrm.clv.value"),
     "inside-storage": ("storage/query.py", "import pycrm.storage.protocols"),
-    "workflows-are-independent": ("workflows/identify.py", "import pycrm.workflows.interact"),
+    "workflows-are-independent": ("workflows/identify/lists.py", "import pycrm.workflows.interact"),
     "light-rooms": ("model/money.py", "import numpy"),
     "model-is-plain": ("model/money.py", "import sqlite3"),
     "sqlalchemy-in-sql": ("fit/result.py", "import sqlalchemy"),

@@ -83,13 +83,39 @@ def test_a_later_record_adds_to_the_customer_who_keeps_his_id():
     assert (report.added, report.changed) == (0, 1)
 
 
-def test_two_customers_who_exist_are_reported_and_never_merged_on_the_quiet():
+def bridged(**options):
     store, _ = resolved(record(1, email="ana@b.example"), record(2, phone="+34600111222", family_name="Ruiz"))
     bridge = record(3, source="web", days=1, email="ana@b.example", phone="+34600111222", family_name="Ruiz")
-    _, report = resolved(bridge, store=store)
-    assert report.customers == 2
+    identify.register(store, [bridge])
+    return store, identify.resolve(store, at=NOW + timedelta(days=1), **options)
+
+
+def test_two_customers_become_one_when_a_record_shows_that_they_are_and_the_older_keeps_his_id():
+    store, report = bridged()
+    assert (report.customers, report.conflicts) == (1, ())
+    [(now, gone)] = report.united
+    assert {now, gone} == {customer.id for customer in everything(store, Customer)}
+    assert identify.aliases(store) == {gone: now}
+    first = next(one.id for one in everything(store, SourceRecord) if one.key == "1")
+    assert next(link.customer_id for link in everything(store, IdentityLink) if link.record_id == first) == now
+    again = identify.resolve(store, at=NOW + timedelta(days=2))
+    assert (again.united, again.decided, again.changed) == ((), {}, 0)
+
+
+def test_two_customers_who_exist_are_only_reported_where_uniting_is_left_to_people():
+    store, report = bridged(unite=False)
+    assert (report.customers, report.united) == (2, ())
     [pair] = report.conflicts
     assert set(pair) == {customer.id for customer in everything(store, Customer)}
+
+
+def test_one_e_mail_and_two_tax_ids_are_two_people_and_a_conflict():
+    store, report = resolved(
+        record(1, email="shop@b.example", tax_id="12345678Z", country="ES"),
+        record(2, email="shop@b.example", tax_id="X1234567L", country="ES"),
+    )
+    assert report.customers == 2
+    assert [set(pair) for pair in report.conflicts] == [{customer.id for customer in everything(store, Customer)}]
 
 
 def test_a_tax_id_is_kept_as_a_strong_identifier_and_finds_its_owner():
@@ -125,8 +151,8 @@ def test_each_decision_is_kept_with_its_rule_and_reason():
     store, _ = resolved(record(1, email="ana@b.example"), record(2, email="ana@b.example"))
     links = sorted(everything(store, IdentityLink), key=lambda link: link.rule)
     assert [(link.rule, link.reason) for link in links] == [
-        ("email", "it agrees on email with a record before"),
-        ("new", "no rule found it among the records before"),
+        ("email", "it agrees on email with shop:1"),
+        ("new", "nothing found it among the records before"),
     ]
 
 
@@ -189,11 +215,3 @@ def test_the_same_people_are_found_in_whatever_order_the_records_come(people, ra
         return {frozenset(group) for group in found.values()}
 
     assert groups(records) == groups(shuffled)
-
-
-def test_a_customer_whom_no_record_speaks_of_any_more_keeps_his_name_and_nothing_others_may_own():
-    store, _ = resolved(record(1, given_name="Ana", email="ana@b.example", tax_id="12345678Z", country="ES"))
-    [customer] = everything(store, Customer)
-    left = identify._without(customer, everything(store, SourceRecord), [])
-    assert left.name == customer.name
-    assert (left.contact_points, left.identifiers) == ((), ())

@@ -117,10 +117,9 @@ def cluster(
             if len(piece) > _DENSE
             for part in _cut(piece, n, one[within], other[within], strength[within], labels, bound)
         ]
-    sure = np.isinf(strength) & within
-    certain = np.sort(np.minimum(one[sure], other[sure]) * n + np.maximum(one[sure], other[sure]))
+    decided = _components(n, together, also) if len(together) else None
     for batch in _batches(small):
-        weights = _weights_within(batch, n, certain, score)
+        weights = _weights_within(batch, decided, constraints.apart, n, score)
         for members, within_piece in zip(batch, weights, strict=True):
             labels[members] = _agglomerate(members, within_piece, forbidden)
     return Clustering(_first_rows(labels), bound, examined)
@@ -146,14 +145,23 @@ def _batches(pieces: list[Rows]) -> Iterator[list[Rows]]:
         yield batch
 
 
-def _weights_within(batch: list[Rows], n: int, certain: Rows, score: Score) -> list[Floats]:
-    """Return the weight of every pair within each piece, in the order of `scipy.spatial.distance.pdist`."""
+def _weights_within(
+    batch: list[Rows], decided: Rows | None, apart: tuple[Rows, Rows], n: int, score: Score
+) -> list[Floats]:
+    """Return the weight of every pair within each piece, in the order of `scipy.spatial.distance.pdist`.
+
+    Records that were decided to be one, through as many steps as it takes, are certain pairwise: else a mean over many of
+    them would outweigh the decision.
+    """
     grids = {len(members): np.triu_indices(len(members), 1) for members in batch}
     first = np.concatenate([members[grids[len(members)][0]] for members in batch])
     second = np.concatenate([members[grids[len(members)][1]] for members in batch])
     weight = np.clip(score(first, second), -_CLIP, _CLIP)
-    if certain.size:
-        weight[np.isin(first * n + second, certain)] = _CERTAIN
+    if decided is not None:
+        weight[decided[first] == decided[second]] = _CERTAIN
+    if len(apart[0]):
+        never = np.minimum(*apart) * n + np.maximum(*apart)
+        weight[np.isin(first * n + second, never)] = -_CERTAIN
     ends = np.cumsum([len(members) * (len(members) - 1) // 2 for members in batch])
     return np.split(weight, ends[:-1])
 

@@ -241,6 +241,16 @@ class Records:
         except (KeyError, TypeError, InvalidIndexError):
             raise InvalidValueError(argument, id, "there is no record of this id") from None
 
+    def rows_of(self, ids: Sequence[Any], argument: str) -> NDArray[np.int64]:
+        """Return the rows of many records; `argument` is who asked, for the error."""
+        if len(ids) < 100:
+            return np.array([self.row_of(id, argument) for id in ids], dtype=np.int64)
+        self.row_of(ids[0], argument)
+        found = self._places[0].get_indexer(pd.Index(ids, dtype=object))
+        if (found < 0).any():
+            self.row_of(ids[int(np.argmax(found < 0))], argument)
+        return np.asarray(found, dtype=np.int64)
+
 
 def read_records(frame: Frame, id: str, fields: Mapping[str, str]) -> Records:
     """Return the records of `frame`, sorted by the hash of their id.

@@ -313,7 +313,7 @@ def resolve(
     constraints = Constraints(
         rows_of_pairs(records, always, "always"),
         rows_of_pairs(records, never, "never"),
-        _limits(records, limits or {}),
+        limited(records, limits or {}),
     )
     made = cluster(
         len(records), rows, others, weight - bar,
@@ -360,14 +360,15 @@ def rows_of_pairs(records: Records, pairs: Pairs, argument: str) -> tuple[Rows, 
     for pair in given:
         if not isinstance(pair, tuple | list) or len(pair) != 2:
             raise InvalidValueError(argument, pair, "give pairs of ids, as in [(1, 2)]")
-    one = np.array([records.row_of(pair[0], argument) for pair in given], dtype=np.int64)
-    other = np.array([records.row_of(pair[1], argument) for pair in given], dtype=np.int64)
+    one = records.rows_of([pair[0] for pair in given], argument)
+    other = records.rows_of([pair[1] for pair in given], argument)
     if (one == other).any():
         raise InvalidValueError(argument, given[int(np.argmax(one == other))], "give two different records")
     return one, other
 
 
-def _limits(records: Records, limits: Mapping[str, int]) -> tuple[tuple[NDArray[np.int32], int], ...]:
+def limited(records: Records, limits: Mapping[str, int]) -> tuple[tuple[NDArray[np.int32], int], ...]:
+    """Return the codes of each strong identifier, and how many different ones a person may have."""
     held = {made.name: made for made in records.columns}
     for name, most in limits.items():
         if name not in held:
@@ -387,6 +388,5 @@ def _judged(records: Records, labels: Frame) -> tuple[NDArray[np.int8], NDArray[
         raise InvalidDataError(
             "match", None, "no pair is a match", "judge at least one pair of one person, or give no labels"
         )
-    rows = np.array([records.row_of(value, "labels") for value in left.tolist()], dtype=np.int64)
-    others = np.array([records.row_of(value, "labels") for value in right.tolist()], dtype=np.int64)
+    rows, others = records.rows_of(left.tolist(), "labels"), records.rows_of(right.tolist(), "labels")
     return levels_of_columns(records.columns, records.columns, rows, others), same

@@ -17,7 +17,7 @@ from pycrm.errors import InvalidDataError, InvalidValueError, MissingExtraError
 from pycrm.matching.blocking import choose_rules
 from pycrm.matching.clusters import Constraints, cluster
 from pycrm.matching.fields import Records, and_none, read_records
-from pycrm.matching.resolution import Pairs, Resolution, Scorer, named, rows_of_pairs
+from pycrm.matching.resolution import Pairs, Resolution, Scorer, limited, named, rows_of_pairs
 from pycrm.table import Frame, column
 
 __all__ = ["Edges", "resolve_edges", "splink_edges"]
@@ -107,6 +107,7 @@ def resolve_edges(
     threshold: float = 0.5,
     always: Pairs = (),
     never: Pairs = (),
+    limits: Mapping[str, int] | None = None,
     max_cluster_size: int | None = None,
     previous: Frame | None = None,
 ) -> Resolution:
@@ -114,7 +115,7 @@ def resolve_edges(
 
     Parameters
     ----------
-    frame, id, fields, threshold, always, never, max_cluster_size, previous
+    frame, id, fields, threshold, always, never, limits, max_cluster_size, previous
         As in `resolve`.
     edges : Edges
         The pairs, as `splink_edges` returns them. A pair that is not among them counts as unlikely.
@@ -153,7 +154,11 @@ def resolve_edges(
         )
 
     bar = float(np.log2(threshold / (1.0 - threshold)))
-    constraints = Constraints(rows_of_pairs(records, always, "always"), rows_of_pairs(records, never, "never"))
+    constraints = Constraints(
+        rows_of_pairs(records, always, "always"),
+        rows_of_pairs(records, never, "never"),
+        limited(records, limits or {}),
+    )
     made = cluster(
         len(records), rows, others, weight - bar, score=known, constraints=constraints, bound=max_cluster_size
     )

@@ -86,7 +86,7 @@ def import_lines(
         return Imported(before=known[0].started_at)
     together = Together(store, unit)
     identify.register(together, _records(lines, at))
-    found = identify.resolve(together, at=at)
+    found = identify.resolve(together, at=at, matching=None)
     owner = owners_of(unit)
     customer = [owner[SOURCE, label] for label in lines.customers.tolist()]
     products = _new_products(unit, lines)
