@@ -29,6 +29,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from enum import Enum, IntEnum, StrEnum
 from functools import cache
+from operator import attrgetter
 from types import NoneType, UnionType
 from typing import Any, Final, TypeVar, Union, cast, get_args, get_origin, overload
 from uuid import UUID
@@ -63,6 +64,8 @@ def _wrong(found: object, wanted: str) -> DocumentError:
 
 
 def _time_out(value: datetime) -> str:
+    if value.tzinfo is UTC:
+        return f"{value.isoformat()[:-6]}Z"
     if value.utcoffset() is None:
         raise DocumentError("", "unsupported", f"{value!r} has no zone; only aware times are written")
     return f"{value.astimezone(UTC).isoformat()[:-6]}Z"
@@ -485,7 +488,7 @@ def _converter() -> Converter:
         made.register_structure_hook(kind, back)
     for members in (StrEnum, IntEnum, Enum):  # by name, or a StrEnum would be read as a str
         made.register_structure_hook(members, _enum_in)
-        made.register_unstructure_hook(members, lambda value: value.value)
+        made.register_unstructure_hook(members, attrgetter("_value_"))  # what .value returns, without its property
     made.register_structure_hook_factory(_is_optional, _optional_in)
     made.register_unstructure_hook_factory(_is_optional, _optional_out)
     made.register_structure_hook_factory(_is_tuple, _pair_in)
@@ -611,7 +614,13 @@ def to_plain(value: object) -> Any:
         return [to_plain(each) for each in value]
     if isinstance(value, frozenset | set):
         return sorted(to_plain(each) for each in value)
-    return _CONVERTER.unstructure(value)
+    kind: Any = type(value)
+    return _writer(kind)(value)
+
+
+@cache
+def _writer(kind: Any) -> Callable[[Any], Any]:
+    return _CONVERTER.get_unstructure_hook(kind)
 
 
 @overload

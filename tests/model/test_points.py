@@ -1,15 +1,14 @@
 """The points ledger: its laws for every sequence of posts, the bugs others reported, and the worked ledger of the docs."""
 
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
-from uuid import UUID
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from ledgers import ANA, BEA, DAY, NOON, Book, Ledger, laws
 from pycrm.errors import InvalidValueError
 from pycrm.model.points import post, transfer
 from pycrm.model.points_account import PointsAccount, apply, replay
@@ -29,172 +28,7 @@ from pycrm.model.points_command import (
 from pycrm.model.points_entry import Bucket, EntryKind, Leg, PointsEntry
 from pycrm.model.points_statement import statement
 
-NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
-DAY = timedelta(days=1)
-ANA, BEA = UUID(int=1), UUID(int=2)
 GOLDEN = Path(__file__).parents[1] / "golden" / "points_ledger.json"
-
-
-class Book:
-    """An account with its history, as a store would keep both."""
-
-    def __init__(self, member=ANA, program="tea", zone="UTC"):
-        self.empty = PointsAccount.opened(member, program, zone)
-        self.account = self.empty
-        self.entries = []
-
-    @property
-    def history(self):
-        return {entry.key: entry for entry in self.entries}
-
-    def post(self, command, key, day=0.0):
-        return self.keep(post(self.account, command, key=key, at=NOON + day * DAY, history=self.history))
-
-    def keep(self, posted):
-        self.account = posted.account
-        self.entries.extend(posted.entries)
-        return posted
-
-    @property
-    def available(self):
-        return self.account.available
-
-
-def laws(book):
-    account = book.account
-    for entry in book.entries:
-        assert sum(leg.points for leg in entry.legs) == 0
-    came = account.earned + account.transferred + account.adjusted + account.debt
-    went = account.spent + account.expired + account.reversed + account.held
-    assert came == went + account.available + sum(lot.points for lot in account.pending)
-    assert account.available >= 0
-    assert account.debt >= 0
-    assert not (account.debt and account.lots)
-    assert all(lot.points > 0 for lot in (*account.lots, *account.pending))
-    assert list(account.lots) == sorted(
-        account.lots, key=lambda lot: (lot.expires_at is None, lot.expires_at or NOON, lot.id)
-    )
-    assert all(lot.expires_at is None or lot.expires_at > account.last_at for lot in account.lots)
-    assert replay(book.empty, book.entries) == account
-    lines = statement(book.entries)
-    assert (lines[-1].available if lines else 0) == account.available
-    assert all(line.available >= 0 for line in lines)
-    assert len({entry.id for entry in book.entries}) == len({entry.key for entry in book.entries}) == len(book.entries)
-
-
-class Ledger(RuleBasedStateMachine):
-    """Two members of one programme, and everything that can be posted, in any order."""
-
-    @initialize()
-    def start(self):
-        self.books = [Book(ANA), Book(BEA)]
-        self.now = NOON
-        self.number = 0
-        self.given = {}
-
-    def attempt(self, which, command):
-        book = self.books[which]
-        self.number += 1
-        key = f"k{self.number}"
-        before = book.account
-        try:
-            posted = post(book.account, command, key=key, at=self.now, history=book.history)
-        except InvalidValueError:
-            assert book.account == before
-            return None
-        book.keep(posted)
-        again = post(book.account, command, key=key, at=self.now, history=book.history)
-        if posted.result is not None:
-            assert again.replayed
-            assert again.result == posted.result
-            assert (again.account, again.entries) == (book.account, ())
-            with pytest.raises(InvalidValueError, match="another request"):
-                post(book.account, Earn(999), key=key, at=self.now, history=book.history)
-        return key
-
-    which = st.integers(0, 1)
-    points = st.integers(1, 50)
-
-    @rule(
-        which=which,
-        points=points,
-        lasts=st.none() | st.integers(1, 5),
-        pending=st.booleans(),
-        opens=st.none() | st.integers(0, 3),
-    )
-    def earn(self, which, points, lasts, pending, opens):
-        expires = None if lasts is None else self.now + lasts * DAY
-        opens_at = self.now + opens * DAY if pending and opens is not None else None
-        self.attempt(which, Earn(points, expires, pending, opens_at))
-
-    @rule(which=which, points=points)
-    def earn_under_a_cap(self, which, points):
-        caps = (EarnCap(60, CapSpan.DAY), EarnCap(200, CapSpan.EVER))
-        key = self.attempt(which, Earn(points, rule="visit", caps=caps))
-        if key is not None:
-            day, given = self.now.date(), self.books[which].history[key].points
-            self.given[which, day] = self.given.get((which, day), 0) + given
-        assert all(points <= 60 for points in self.given.values())
-        assert sum(points for (member, _), points in self.given.items() if member == which) <= 200
-
-    @rule(which=which, points=points)
-    def redeem(self, which, points):
-        self.attempt(which, Redeem(points))
-
-    @rule(which=which, points=points)
-    def hold(self, which, points):
-        self.attempt(which, HoldPoints(points))
-
-    @rule(which=which, points=st.none() | points, data=st.data())
-    def capture(self, which, points, data):
-        holds = [hold.key for hold in self.books[which].account.holds]
-        self.attempt(which, Capture(data.draw(st.sampled_from([*holds, "none"])), points))
-
-    @rule(which=which, data=st.data())
-    def cancel(self, which, data):
-        holds = [hold.key for hold in self.books[which].account.holds]
-        self.attempt(which, CancelHold(data.draw(st.sampled_from([*holds, "none"]))))
-
-    @rule(which=which, points=st.none() | points, data=st.data())
-    def reverse(self, which, points, data):
-        keys = [entry.key for entry in self.books[which].entries]
-        self.attempt(which, Reverse(data.draw(st.sampled_from([*keys, "none"])), points))
-
-    @rule(which=which, data=st.data())
-    def release(self, which, data):
-        keys = [entry.key for entry in self.books[which].entries if entry.kind is EntryKind.EARN]
-        self.attempt(which, Release(data.draw(st.sampled_from([*keys, "none"]))))
-
-    @rule(which=which, points=st.integers(-50, 50).filter(bool))
-    def adjust(self, which, points):
-        self.attempt(which, Adjust(points, "counted anew"))
-
-    @rule(which=which, points=points)
-    def transfer(self, which, points):
-        giver, taker = self.books[which], self.books[1 - which]
-        self.number += 1
-        try:
-            out, into = transfer(
-                giver.account, taker.account, points, key=f"t{self.number}", at=self.now, history=giver.history
-            )
-        except InvalidValueError:
-            return
-        giver.keep(out)
-        taker.keep(into)
-
-    @rule(which=which, hours=st.integers(0, 60))
-    def time_passes(self, which, hours):
-        self.now += timedelta(hours=hours)
-        self.attempt(which, Expire())
-
-    @precondition(lambda self: hasattr(self, "books"))
-    @invariant()
-    def the_laws_hold(self):
-        for book in self.books:
-            if book.entries:
-                laws(book)
-        assert sum(book.account.transferred for book in self.books) == 0
-
 
 TestLedger = Ledger.TestCase
 TestLedger.settings = settings(max_examples=40, stateful_step_count=30, deadline=None)

@@ -2,10 +2,13 @@
 
 import os
 import uuid
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import pytest
 import sqlalchemy as sa
+
+from pycrm.storage import MemoryStore
+from pycrm.storage.sql import SqlStore
 
 URLS = {
     "postgresql": os.environ.get("PYCRM_TEST_POSTGRESQL", "postgresql+psycopg://postgres@127.0.0.1:5432/test"),
@@ -34,3 +37,17 @@ def database(kind):
             force = " WITH (FORCE)" if kind == "postgresql" else ""
             connection.exec_driver_sql(f"DROP DATABASE {name}{force}")
         server.dispose()
+
+
+@contextmanager
+def kept(kind, folder):
+    """Make an empty store: "memory", "sqlite" in a file of `folder`, or a server by name."""
+    with ExitStack() as held:
+        if kind == "memory":
+            yield MemoryStore()
+            return
+        url = f"sqlite:///{folder / 'store.db'}" if kind == "sqlite" else held.enter_context(database(kind))
+        store = SqlStore(url)
+        held.callback(store.close)
+        store.create_schema()
+        yield store

@@ -17,19 +17,22 @@ from pycrm.model.points_account import PointsAccount
 from pycrm.model.referral import ReferralProgram, ReferralStatus, RejectReason
 from pycrm.model.reward import RedemptionStatus, Reward, RewardKind
 from pycrm.model.time import Period
-from pycrm.storage import MemoryStore
-from pycrm.storage.sql import SqlStore
 from pycrm.workflows import loyalty, refer
+from storage.servers import kept
 
 START = datetime(2026, 5, 1, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
 
 
-@pytest.fixture(params=["memory", "sqlite"])
-def store(request):
-    if request.param == "memory":
-        return MemoryStore()
-    return SqlStore("sqlite://")
+@pytest.fixture(scope="module", params=["memory", "sqlite", "postgresql", "mariadb"])
+def stores(request, tmp_path_factory):
+    with kept(request.param, tmp_path_factory.mktemp("refer")) as made:
+        yield made
+
+
+@pytest.fixture
+def store(stores):
+    return stores.tenant(f"t{new_id().hex}")
 
 
 def person(name, phone=None):

@@ -83,6 +83,9 @@ def kind_of(value: object) -> str | None:
     >>> [kind_of(v) for v in (1, Decimal("1.5"), True, "a", None, {})]
     ['number', 'number', 'bool', 'text', None, None]
     """
+    found = _EXACT.get(type(value))
+    if found is not None:
+        return found
     if isinstance(value, enum.Enum):
         return kind_of(value.value)
     for types, kind in _KINDS:
@@ -100,6 +103,9 @@ _KINDS: Final[tuple[tuple[type | tuple[type, ...], str], ...]] = (
     (date, "date"),
     (UUID, "uuid"),
 )
+_EXACT: Final[Mapping[type, str]] = {
+    one: kind for types, kind in _KINDS for one in (types if isinstance(types, tuple) else (types,))
+}
 
 
 def _plain(value: object) -> object:

@@ -22,6 +22,9 @@ __all__ = ["DocumentCodec", "changed_fields", "column_value", "plain_at"]
 _written = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
 
 
+_written = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
+
+
 def _holds_nul(plain: Any) -> bool:
     if isinstance(plain, str):
         return "\0" in plain

@@ -6,14 +6,21 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from uuid import UUID, uuid5
 
+from attrs import frozen
+
+from pycrm.errors import InvalidValueError
 from pycrm.model.points import Posted, post, transfer
 from pycrm.model.points_account import PointsAccount
 from pycrm.model.points_command import CancelHold, Capture, Command, HoldPoints, Redeem, Release, Reverse
 from pycrm.model.points_entry import PointsEntry
-from pycrm.storage.identity import aliases_of
+from pycrm.model.predicate import where
+from pycrm.storage.identity import aliases, aliases_of
 from pycrm.storage.protocols import UnitOfWork
+from pycrm.storage.query import E, Query
 
-__all__ = ["accounts_of", "post_points"]
+__all__ = ["PointsRequest", "accounts_of", "post_many_points", "post_points", "transfer_points"]
+
+_AT_ONCE = 500
 
 
 def post_points(
@@ -59,6 +66,145 @@ def post_points(
     if posted.entries:
         _keep(unit, posted)
     return posted
+
+
+@frozen
+class PointsRequest:
+    """One post among many: whose points, what is asked, under which key, and when."""
+
+    member_id: UUID
+    command: Command
+    key: str
+    at: datetime
+
+
+def post_many_points(
+    unit: UnitOfWork, program: str, requests: Iterable[PointsRequest], *, zone: str = "UTC"
+) -> list[PointsEntry | None]:
+    """Post many requests in one unit of work, in their order, with the outcome of `post_points` one by one.
+
+    Accounts and the entries that keys name are read together, and written together at the end. A request that is refused
+    raises, and then nothing of the batch is to be committed.
+
+    Parameters
+    ----------
+    unit : UnitOfWork
+        An open unit; the caller commits it.
+    program : str
+        The programme.
+    requests : iterable of PointsRequest
+        What is asked, in order.
+    zone : str
+        Whose days count for caps, where an account is new.
+
+    Returns
+    -------
+    list of PointsEntry or None
+        The entry that answers each request, the first one where its key was used before; None for an Expire.
+
+    Raises
+    ------
+    InvalidValueError
+        As `pycrm.model.points.post`; the message names the request.
+
+    Examples
+    --------
+    >>> from datetime import UTC
+    >>> from pycrm.model.customer import Customer, PersonName
+    >>> from pycrm.model.points_command import Earn
+    >>> from pycrm.storage import MemoryStore
+    >>> noon = datetime(2026, 5, 1, 12, tzinfo=UTC)
+    >>> with MemoryStore().begin() as unit:
+    ...     ana = unit.of(Customer).add(Customer(name=PersonName(given="Ana")))
+    ...     asked = [PointsRequest(ana.id, Earn(points), f"order:{points}", noon) for points in (10, 20)]
+    ...     [entry.points for entry in post_many_points(unit, "tea", asked)]
+    [10, 20]
+    """
+    asked = list(requests)
+    merged = aliases(unit).into
+    several = {*merged, *(home for home, _ in merged.values())}
+    alone = dict.fromkeys(one.member_id for one in asked if one.member_id not in several)
+    empty = {member: PointsAccount.opened(member, program, zone) for member in alone}
+    held = _found(unit, PointsAccount, [account.id for account in empty.values()])
+    names = {
+        (empty[one.member_id].id, name)
+        for one in asked
+        if one.member_id in alone and empty[one.member_id].id in held
+        for name in (one.key, *_named(one.command))
+    }
+    entries = _found(unit, PointsEntry, [uuid5(account, name) for account, name in names])
+    histories: dict[UUID, dict[str, PointsEntry]] = {account.id: {} for account in empty.values()}
+    for entry in entries.values():
+        histories[entry.account_id][entry.key] = entry
+    now = {account.id: held.get(account.id, account) for account in empty.values()}
+    new: list[PointsEntry] = []
+    done: list[PointsEntry | None] = []
+    for number, one in enumerate(asked):
+        if one.member_id not in alone:
+            one_by_one = post_points(unit, one.member_id, program, one.command, key=one.key, at=one.at, zone=zone)
+            done.append(one_by_one.result)
+            continue
+        own = empty[one.member_id].id
+        try:
+            posted = post(now[own], one.command, key=one.key, at=one.at, history=histories[own])
+        except InvalidValueError as error:
+            raise InvalidValueError(f"requests[{number}].{error.field}", error.value, error.fix) from error
+        now[own] = posted.account
+        histories[own].update({entry.key: entry for entry in posted.entries})
+        new += posted.entries
+        done.append(posted.result)
+    changed = [account for account in now.values() if account is not held.get(account.id) and account.posted]
+    unit.of(PointsAccount).put_many([account for account in changed if not account.version])
+    for account in changed:
+        if account.version:
+            unit.of(PointsAccount).save(account)
+    unit.of(PointsEntry).put_many(new)
+    return done
+
+
+def _found(unit: UnitOfWork, model: type[E], ids: Sequence[UUID]) -> dict[UUID, E]:
+    found: dict[UUID, E] = {}
+    for start in range(0, len(ids), _AT_ONCE):
+        for batch in unit.of(model).stream(Query(model, where("id").is_in(ids[start : start + _AT_ONCE]))):
+            found.update({each.id: each for each in batch})
+    return found
+
+
+def transfer_points(
+    unit: UnitOfWork, giver_id: UUID, taker_id: UUID, program: str, points: int, *, key: str, at: datetime
+) -> tuple[Posted, Posted]:
+    """Move points from one member to another and keep it, all in `unit`; nothing is kept of a replayed key.
+
+    Parameters
+    ----------
+    unit : UnitOfWork
+        An open unit; the caller commits it.
+    giver_id, taker_id : UUID
+        From whom, to whom.
+    program : str
+        The programme of both.
+    points : int
+        How many.
+    key : str
+        The idempotency key, in both accounts.
+    at : datetime
+        Now.
+
+    Raises
+    ------
+    InvalidValueError
+        As `pycrm.model.points.transfer`.
+    """
+    giving, taking = accounts_of(unit, giver_id, program), accounts_of(unit, taker_id, program)
+    giver, taker = giving[0], taking[0]
+    before, received = _entries_of(unit, giver, [key]), _entries_of(unit, taker, [key])
+    if len(giving) > 1 and not before and giver.id != taker.id:
+        giver = _gathered(unit, giving, points, key, at)
+    out, into = transfer(giver, taker, points, key=key, at=at, history=before, history_of_taker=received)
+    if not out.replayed:
+        for posted in sorted((out, into), key=lambda each: each.account.id):
+            _keep(unit, posted)
+    return out, into
 
 
 def accounts_of(unit: UnitOfWork, member_id: UUID, program: str, zone: str = "UTC") -> tuple[PointsAccount, ...]:

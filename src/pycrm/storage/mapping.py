@@ -522,11 +522,18 @@ class EntityMap:
         """Return the values that a rule compares, or None where one is missing."""
         key = []
         for path in rule.paths:
-            value = self.value(entity, self.by_path[path]) if "." in path else getattr(entity, path)
+            value = self.held(entity, path)
             if value is None:
                 return None
-            key.append(value.value if isinstance(value, Enum) else value)
+            key.append(value)
         return tuple(key)
+
+    def held(self, entity: Any, path: str) -> Any:
+        """Return what a checked `entity` holds at a column; enums as their values."""
+        if "." in path:
+            return self.value(entity, self.by_path[path])
+        value = getattr(entity, path)
+        return value.value if isinstance(value, Enum) else value
 
     def each_key(self, entity: Any) -> Iterator[tuple[UniqueEach, str]]:
         """Yield every key of the rules of many keys."""

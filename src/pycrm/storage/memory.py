@@ -13,7 +13,7 @@ import weakref
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeAlias, TypeVar
 from uuid import UUID
 
 import attrs
@@ -47,6 +47,10 @@ from pycrm.storage.versions import at_version
 __all__ = ["MemoryRepository", "MemoryStore", "MemoryUnit"]
 
 T = TypeVar("T")
+
+
+# A unique key an entity holds, by the name of its rule, with the fields of the rule.
+_Key: TypeAlias = "tuple[tuple[str, Any], tuple[str, ...]]"
 
 
 class _Sorted:
@@ -99,6 +103,7 @@ class _Staged:
     base: int | None
     erased: bool = False
     redacted: bool = False
+    keys: tuple[_Key, ...] = ()
 
 
 class _Table:
@@ -116,7 +121,7 @@ class _Table:
         self.holders: dict[tuple[str, Any], UUID] = {}
         self.last_commit = 0
 
-    def keys_of(self, entity: Any) -> Iterator[tuple[tuple[str, Any], tuple[str, ...]]]:
+    def keys_of(self, entity: Any) -> Iterator[_Key]:
         """Yield each unique key an entity holds, with the fields of its rule."""
         for rule in self.map.uniques:
             key = self.map.unique_key(entity, rule)
@@ -127,9 +132,8 @@ class _Table:
 
     def indexed(self, entity: Any) -> set[tuple[str, Any]]:
         """Return the values `entity` holds at the indexed paths; what is missing is not indexed."""
-        by_path = self.map.by_path
-        held = {(path, self.map.value(entity, by_path[path])) for path in self.indexes}
-        return {pair for pair in held if pair[1] is not None}
+        held = self.map.held
+        return {(path, value) for path in self.indexes if (value := held(entity, path)) is not None}
 
     def searched(self, entity: Any) -> set[tuple[str, str]]:
         """Return the values `entity` holds at the paths through collections."""
@@ -138,7 +142,8 @@ class _Table:
     def index(self, entity: Any, known: Sequence[Any] = ()) -> None:
         """Add the values of `entity` that none of its `known` states holds."""
         id = entity.id
-        for path, value in self.indexed(entity).difference(*map(self.indexed, known)):
+        fresh = self.indexed(entity)
+        for path, value in fresh.difference(*map(self.indexed, known)) if known else fresh:
             self.indexes[path].add((value, id.int, id))
         for path, value in self.searched(entity):
             self.many[path].setdefault(value, set()).add(id)
@@ -297,8 +302,8 @@ class MemoryRepository(Generic[E]):
         versions = self._unit._tenant.tables[model].rows.get(id)
         return versions is not None and versions[-1].entity is not None
 
-    def _check_rules(self, entity: Any) -> None:
-        """Raise Broken or Duplicate as the store stands now, with this unit's own changes."""
+    def _check_rules(self, entity: Any) -> tuple[_Key, ...]:
+        """Raise Broken or Duplicate as the store stands now, with this unit's own changes; return the unique keys."""
         for reference in self._map.references:
             target = getattr(entity, reference.path)
             if target is not None and not self._exists(reference.model, target):
@@ -306,7 +311,8 @@ class MemoryRepository(Generic[E]):
                     continue
                 raise self._unit._failed(Broken(self._map.name, f"reference {reference.path}", (reference.path,)))
         claims = self._unit._claims.setdefault(self._model, {})
-        for key, fields in self._table.keys_of(entity):
+        keys = tuple(self._table.keys_of(entity))
+        for key, fields in keys:
             claimed = claims.get(key)
             holder = self._table.holders.get(key)
             if claimed is None and holder is not None and holder in self._staged:
@@ -314,6 +320,7 @@ class MemoryRepository(Generic[E]):
             other = claimed or holder
             if other is not None and other != entity.id:
                 raise self._unit._failed(Duplicate(self._map.name, key[0], fields))
+        return keys
 
     def _stage(self, staged: _Staged, before: Any) -> None:
         id = staged.entity.id
@@ -323,7 +330,7 @@ class MemoryRepository(Generic[E]):
                 if claims.get(key) == id:
                     del claims[key]
         if staged.live:
-            for key, _ in self._table.keys_of(staged.entity):
+            for key, _ in staged.keys:
                 claims[key] = id
         self._staged[id] = staged
 
@@ -337,9 +344,9 @@ class MemoryRepository(Generic[E]):
             )
         if self._exists(self._model, entity.id):
             raise self._unit._failed(Duplicate(self._map.name, "id", ("id",)))
-        self._check_rules(entity)
+        keys = self._check_rules(entity)
         made = at_version(entity, 1)
-        self._stage(_Staged(made, live=True, base=None), None)
+        self._stage(_Staged(made, live=True, base=None, keys=keys), None)
         self._unit._note(self._map, made, "add", {})
         return made
 
@@ -367,9 +374,9 @@ class MemoryRepository(Generic[E]):
         self._unit._check_writable()
         plain = self._check(entity)
         before, base = self._writable(entity.id, entity.version)
-        self._check_rules(entity)
+        keys = self._check_rules(entity)
         made = at_version(entity, entity.version + 1)
-        self._stage(_Staged(made, live=True, base=base), before)
+        self._stage(_Staged(made, live=True, base=base, keys=keys), before)
         self._unit._note(self._map, made, "save", changed_fields(self._map, before, made, plain))
         return made
 
@@ -591,6 +598,8 @@ class MemoryUnit(Unit):
     def _saw(self, model: type[Any], id: UUID, entity: Any) -> None:
         if entity is not None:
             self._seen.add((model, id, entity.version))
+        else:
+            self._missed.add(model.__name__)
         if self.isolation == "serializable":
             self._read.setdefault((model, id), None if entity is None else entity.version)
 
@@ -682,10 +691,9 @@ class MemoryUnit(Unit):
         base = staged.base if staged is not None else present.version
         live = staged.live if staged is not None else repository._table.rows[id][-1].live
         repository._check(entity)
-        if live:
-            repository._check_rules(entity)
+        keys = repository._check_rules(entity) if live else ()
         made = attrs.evolve(entity, version=present.version + 1)
-        repository._stage(_Staged(made, live=live, base=base, redacted=True), present)
+        repository._stage(_Staged(made, live=live, base=base, redacted=True, keys=keys), present)
         first = next((change for change in self.history(type(entity), id) if change.action == "add"), None)
         key = (repository._map.table, id)
         self._erased.append(key)
@@ -729,9 +737,8 @@ class MemoryUnit(Unit):
             repository._check(kept.entity)
             if repository._exists(model, kept.entity.id):
                 raise self._failed(Duplicate(repository._map.name, "id", ("id",)))
-            if kept.live:
-                repository._check_rules(kept.entity)
-            repository._stage(_Staged(kept.entity, kept.live, base=None), None)
+            keys = repository._check_rules(kept.entity) if kept.live else ()
+            repository._stage(_Staged(kept.entity, kept.live, base=None, keys=keys), None)
             self._changes += kept.history
 
     def result_of(self, key: str, /) -> tuple[Any] | None:
@@ -793,10 +800,11 @@ class MemoryUnit(Unit):
                 elif present.version != staged.base:
                     raise Conflict(table.map.name, id, staged.base, present.version)
                 if staged.live:
-                    self._verify_rules(table, staged.entity, rows)
+                    self._verify_rules(table, staged, rows)
 
-    def _verify_rules(self, table: _Table, entity: Any, rows: Mapping[UUID, _Staged]) -> None:
-        for key, fields in table.keys_of(entity):
+    def _verify_rules(self, table: _Table, staged: _Staged, rows: Mapping[UUID, _Staged]) -> None:
+        entity = staged.entity
+        for key, fields in staged.keys:
             holder = table.holders.get(key)
             if holder is not None and holder != entity.id and holder not in rows:
                 raise Duplicate(table.map.name, key[0], fields)
@@ -818,7 +826,7 @@ class MemoryUnit(Unit):
                 self._write(table, id, staged)
             for id, staged in rows.items():
                 if staged.live:
-                    for key, _ in table.keys_of(staged.entity):
+                    for key, _ in staged.keys:
                         table.holders[key] = id
         for key in self._erased:
             tenant.trail.pop(key, None)

@@ -14,7 +14,7 @@ from uuid import UUID
 
 import attrs
 
-from pycrm.errors import Conflict, InvalidValueError, ReadOnly, StoreError, Transient, UnitClosed, Unknown
+from pycrm.errors import Conflict, Duplicate, InvalidValueError, ReadOnly, StoreError, Transient, UnitClosed, Unknown
 from pycrm.model.assessment import Assessment
 from pycrm.model.consent import ConsentEntry
 from pycrm.model.customer import Customer
@@ -85,6 +85,7 @@ class Unit:
         self.actor = actor
         self.cause = cause
         self._seen: set[tuple[type[Any], UUID, int]] = set()
+        self._missed: set[str] = set()
         self._state = "open"
 
     def of(self, model: type[E], /) -> Repository[E, UUID]:
@@ -114,8 +115,13 @@ class Unit:
     ) -> None:
         self.rollback()
 
-    def read_before(self, conflict: Conflict) -> bool:
-        """Tell whether the entity in conflict was read in this very unit, so that running it again reads the new state."""
+    def read_before(self, conflict: Conflict | Duplicate) -> bool:
+        """Tell whether the entity in conflict was read in this very unit, so that running it again reads the new state.
+
+        Of an id that is there already: whether this unit looked for one of that model and found none.
+        """
+        if isinstance(conflict, Duplicate):
+            return conflict.fields == ("id",) and conflict.model in self._missed
         return any(
             model.__name__ == conflict.model and (model, conflict.id, conflict.expected) in self._seen
             for model, _, _ in self._seen
@@ -194,7 +200,7 @@ class _Keyed(Protocol):
     def rollback(self) -> None: ...
     def result_of(self, key: str, /) -> tuple[Any] | None: ...
     def remember(self, key: str, result: Any, /) -> None: ...
-    def read_before(self, conflict: Conflict, /) -> bool: ...
+    def read_before(self, conflict: Conflict | Duplicate, /) -> bool: ...
 
 
 U = TypeVar("U", bound=_Keyed)
@@ -216,7 +222,8 @@ def run(begin: Callable[[], U], work: Callable[[U], T], *, key: str | None, atte
     """Run `work` in a unit of work and commit, again where nothing was written.
 
     A Conflict over an entity that the work itself has read is a race, and is retried like Transient; over one that came
-    from outside it is the caller's to settle, and is raised. With `key` an Unknown is settled by looking for the key.
+    from outside it is the caller's to settle, and is raised. So is the id that the work looked for, did not find, and then
+    could not add: another unit was quicker. With `key` an Unknown is settled by looking for the key.
     """
     if attempts < 1:
         raise InvalidValueError("attempts", attempts, "give at least 1")
@@ -244,7 +251,7 @@ def run(begin: Callable[[], U], work: Callable[[U], T], *, key: str | None, atte
             again = (
                 isinstance(error, Transient)
                 or (isinstance(error, Unknown) and key is not None)
-                or (isinstance(error, Conflict) and unit.read_before(error))
+                or (isinstance(error, Conflict | Duplicate) and unit.read_before(error))
             )
             if last or not again:
                 raise

@@ -68,7 +68,11 @@ class SqlRepository(Generic[E]):
         """Return the live entity, or None."""
         self._unit._check_open()
         row = self._unit.fetch_one(self._statements.get, (self._unit.tenant, self._id(id)))
-        return None if row is None else self._held(row)
+        if row is None:
+            self._unit._missed.add(self._map.name)
+            return None
+        held: E = self._held(row)
+        return held
 
     def _held(self, row: Sequence[Any]) -> Any:
         entity = self._codec.decode(row)
