@@ -850,6 +850,10 @@ def _scores(unit: UnitOfWork, asked: _Asked, people: _People, frame: pd.DataFram
             profiles[rule.column] = frame["historic_value" if rule.column == "value" else rule.column].to_numpy()
         else:
             values = np.empty(len(people.ids), dtype=object)
+            for row, value in enumerate(people.held[rule.column]):
+                if isinstance(value, list | tuple) and len(value) > 1:
+                    fix = "a profile rule reads one value; name a path that holds one"
+                    raise InvalidDataError(rule.column, row, list(value), fix)
             values[:] = [value.value if isinstance(value, Enum) else value for value in people.only(rule.column)]
             profiles[rule.column] = values
     held = engagements(unit, asked.until)
