@@ -182,7 +182,7 @@ def test_a_qualification_that_is_no_state_of_a_lead_is_refused(world):
 
 def test_a_profile_rule_that_meets_several_values_is_refused_by_name():
     both = customer("Both", tags=frozenset({"a", "rival"}))
-    with pytest.raises(InvalidDataError, match="tags.*reads one value"):
+    with pytest.raises(InvalidDataError, match=r"tags.*reads one value"):
         leads.qualify(store_of(both, lead(both)), RULES, at=NOW)
 
 
