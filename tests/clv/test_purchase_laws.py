@@ -10,7 +10,16 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from pycrm.clv import BetaGeoNBD, ModifiedBetaGeoNBD, ParetoNBD, convert, lifetime_value
+from pycrm.clv import (
+    NBD,
+    BetaGeoCNBDk,
+    BetaGeoNBD,
+    ModifiedBetaGeoCNBDk,
+    ModifiedBetaGeoNBD,
+    ParetoNBD,
+    convert,
+    lifetime_value,
+)
 from pycrm.errors import (
     BoundaryWarning,
     InvalidDataError,
@@ -28,6 +37,9 @@ MODELS = [
     BetaGeoNBD(r=3.0, alpha=0.2, a=0.05, b=0.3),
     ModifiedBetaGeoNBD(r=3.0, alpha=0.2, a=1.0, b=8.0),
     ParetoNBD(r=4.0, alpha=0.5, s=1.0, beta=30.0),
+    NBD(r=0.385, alpha=12.07, unit="week"),
+    BetaGeoCNBDk(r=0.8, alpha=2.0, a=0.8, b=2.5, k=3, unit="week"),
+    ModifiedBetaGeoCNBDk(r=0.8, alpha=2.0, a=1.0, b=2.5, k=2, unit="week"),
 ]
 models = pytest.mark.parametrize("model", MODELS, ids=lambda model: f"{type(model).__name__}-{model.r}-{model.alpha}")
 

@@ -1,5 +1,7 @@
 """Markov chains, the sheet of a manager, and what if: closed forms, finite differences, simulation."""
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -24,6 +26,21 @@ def test_the_value_of_a_mailing_policy_is_the_discounted_sum_of_its_paths():
         worth += MAILING.reward[state] * 1.2**-month
     found = MAILING.value(discount_rate=0.2, per="period")
     assert worth.mean() == pytest.approx(found[0], abs=4 * worth.std() / 200)
+
+
+def test_the_value_of_a_mailing_policy_is_its_closed_form():
+    # The printed vector of the paper is not at hand, so its renewal argument is made in exact fractions: v(k) = A(k) + B(k) v(1).
+    z, chances = Fraction(5, 6), [Fraction(3, 10), Fraction(1, 5), Fraction(3, 20), Fraction(1, 20)]
+    rewards, parts = [36, -4, -4, -4], []
+    after = (Fraction(0), Fraction(0))
+    for chance, reward in zip(reversed(chances), reversed(rewards), strict=True):
+        after = (reward + z * (1 - chance) * after[0], z * (chance + (1 - chance) * after[1]))
+        parts.append(after)
+    first = parts[-1][0] / (1 - parts[-1][1])
+    closed = [float(a + b * first) for a, b in reversed(parts)]
+    assert MAILING.value(discount_rate=0.2, per="period").tolist() == pytest.approx(
+        [*closed, 0.0], rel=1e-13, abs=1e-13
+    )
 
 
 def test_two_states_are_the_margin_formula():

@@ -185,7 +185,7 @@ def _stage_by_stage(  # a state, in its usual sequence
     made = np.zeros(events.shape)
     for j, stage in enumerate(_stages(k, shape, silence, rate)):
         later = np.maximum(events - j, 0.0)
-        with np.errstate(divide="ignore"):
+        with np.errstate(divide="ignore", invalid="ignore"):
             logs = (
                 stage
                 + gammaln(shape + j + later)
