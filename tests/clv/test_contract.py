@@ -185,7 +185,7 @@ def test_simulated_lives_have_the_survival_of_their_model(truth):
         ({"duration": [0, 2], "churned": [True, False]}, "period 1 or later"),
         ({"duration": [1, 2], "churned": [2, 0]}, "churned"),
         ({"duration": [], "churned": []}, "at least one"),
-        ({"duration": [1, 2], "churned": [True, False], "weight": [1, 0]}, "weight"),
+        ({"duration": [1, 2], "churned": [True, False], "weight": [1, -1]}, "weight"),
     ],
 )
 def test_survivors_that_cannot_be_are_refused(survivors, says):

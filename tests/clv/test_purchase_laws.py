@@ -205,7 +205,8 @@ GOOD = {"frequency": [0, 1, 2, 3], "recency": [0.0, 1.0, 5.0, 9.0], "age": [10.0
         ({"age": [10.0, np.inf, 10.0, 10.0]}, "'age', row 1"),
         ({"recency": [0.0, -1.0, 5.0, 9.0]}, "'recency', row 1"),
         ({"frequency": ["0", "x", "2", "3"]}, "'frequency', row 1"),
-        ({"weight": [1.0, 0.0, 1.0, 1.0]}, "'weight', row 1"),
+        ({"weight": [1.0, -1.0, 1.0, 1.0]}, "'weight', row 1"),
+        ({"weight": [0.0, 0.0, 0.0, 0.0]}, "stands for somebody"),
         ({"frequency": [], "recency": [], "age": []}, "no rows|at least one"),
     ],
 )
@@ -218,6 +219,22 @@ def test_an_impossible_history_is_refused_with_its_row(kind, change, message):
         model = next(model for model in MODELS if type(model) is kind)
         with pytest.raises(InvalidDataError):
             model.probability_alive(rows["frequency"], rows["recency"], rows["age"])
+
+
+@pytest.mark.parametrize("kind", [NBD, BetaGeoNBD, ModifiedBetaGeoNBD, ParetoNBD])
+@pytest.mark.parametrize("sparse", [False, True])
+def test_cells_of_a_table_that_hold_nobody_change_nothing(kind, sparse):
+    truth = next(model for model in MODELS if type(model) is kind)
+    sample = truth.simulate(np.full(3000, 40.0), random=np.random.default_rng(8))
+    sample["recency"] = np.ceil(sample["recency"])
+    table = sample.groupby(["frequency", "recency", "age"]).size().rename("weight").reset_index()
+    empty = pd.DataFrame({"frequency": [3, 40], "recency": [17.0, 39.0], "age": [40.0, 40.0], "weight": [0, 0]})
+    whole = pd.concat([empty, table], ignore_index=True)
+    if sparse:
+        whole["weight"] = pd.arrays.SparseArray(whole["weight"].astype(float), fill_value=0.0)
+    fit = kind.fit(whole)
+    assert fit.log_likelihood == pytest.approx(kind.fit(sample).log_likelihood, rel=1e-13)
+    assert fit.weight == 3000
 
 
 @pytest.mark.parametrize("kind", [BetaGeoNBD, ModifiedBetaGeoNBD, ParetoNBD])

@@ -115,7 +115,7 @@ def _from_rows(frame: Any) -> Lives:
     if early.any():
         row = int(np.argmax(early))
         raise InvalidDataError("duration", row, 0.0, "who churned did so in period 1 or later: count the last paid one")
-    weight = numbers(table, "weight", above=0.0) if "weight" in names else np.ones(duration.size)
+    weight = numbers(table, "weight", minimum=0.0) if "weight" in names else np.ones(duration.size)
     return _lives(duration[raw], weight[raw], duration[~raw], weight[~raw])
 
 

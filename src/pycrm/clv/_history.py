@@ -77,9 +77,14 @@ def unit_of(summary: Frame, unit: str | None = None) -> Unit | None:
 
 
 def weights_of(summary: Frame) -> Floats | None:
-    """Return the column `weight`, the customers a row stands for, or None where there is none."""
+    """Return the column `weight`, the customers a row stands for (a cell of a table may hold none), or None without one."""
     table = eager(summary)
-    return numbers(table, "weight", above=0.0) if "weight" in column_names(table) else None
+    if "weight" not in column_names(table):
+        return None
+    weight = numbers(table, "weight", minimum=0.0)
+    if weight.size and not weight.any():
+        raise InvalidDataError("weight", None, 0.0, "give at least one row that stands for somebody")
+    return weight
 
 
 def _refuse(column: str, bad: NDArray[np.bool_], values: Floats, fix: str) -> None:

@@ -92,6 +92,8 @@ def compress(columns: Sequence[Floats], weight: Floats | None = None, *, inverse
     >>> rows.columns[0].tolist(), rows.weight.tolist()
     ([1.0, 2.0], [2.0, 1.0])
     """
+    if weight is not None and not inverse and not weight.all():
+        columns, weight = [column[weight > 0.0] for column in columns], weight[weight > 0.0]
     n = columns[0].size
     if n == 0:
         return Rows(

@@ -109,7 +109,7 @@ class GammaGamma:
         table = eager(summary)
         x, m = numbers(table, "frequency", minimum=0.0, integer=True), numbers(table, "mean_value")
         weight = weights_of(table)
-        kept = x > 0.0
+        kept = x > 0.0 if weight is None else (x > 0.0) & (weight > 0.0)
         bad = kept & (m <= 0.0)
         if bad.any() and nonpositive == "refuse":
             row = int(np.argmax(bad))
