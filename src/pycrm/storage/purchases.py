@@ -36,7 +36,7 @@ def purchases(unit: UnitOfWork, until: datetime, *, rows: int = 50_000) -> Itera
     Yields
     ------
     dict
-        customer, time, currency; amount (lines less refunds so far, Decimal), refunds (how many), cost (of the goods,
+        customer, time, currency; gross and amount (the same less refunds so far, Decimal), refunds (time and amount of each), cost (of the goods,
         Decimal; None where no line says it), lines (article and amount of each). A cancelled order is left out.
 
     Examples
@@ -65,8 +65,10 @@ def purchases(unit: UnitOfWork, until: datetime, *, rows: int = 50_000) -> Itera
 
 
 def _part(held: Any, until: datetime) -> Columns:
-    made: Columns = {name: [] for name in ("customer", "time", "currency", "amount", "refunds", "cost", "lines")}
-    customers, times, currencies, amounts, backs, costs, all_lines = made.values()
+    made: Columns = {
+        name: [] for name in ("customer", "time", "currency", "gross", "amount", "refunds", "cost", "lines")
+    }
+    customers, times, currencies, grosses, amounts, backs, costs, all_lines = made.values()
     for customer, at, currency, status, lines, refunds in zip(*(held[name] for name in _READ), strict=True):
         if status == OrderStatus.CANCELLED:
             continue
@@ -82,14 +84,16 @@ def _part(held: Any, until: datetime) -> Columns:
                 cost = _amount(line["cost"]) + (cost or 0)
             amount = amount + total if amount else total
             bought.append((line["sku"], total))
-        back = 0
+        gross, back = amount, []
         for refund in refunds or ():
-            if datetime.fromisoformat(refund["at"]) < until:
-                amount -= _amount(refund["amount"])
-                back += 1
+            moment = datetime.fromisoformat(refund["at"])
+            if moment < until:
+                back.append((moment, _amount(refund["amount"])))
+                amount -= back[-1][1]
         customers.append(customer)
         times.append(at)
         currencies.append(currency)
+        grosses.append(gross)
         amounts.append(amount)
         backs.append(back)
         costs.append(cost)

@@ -645,7 +645,7 @@ class _Books:
                 if at >= 0:
                     net[at] += amount
                     if back:
-                        refunds[at] += back
+                        refunds[at] += len(back)
                     if cost is not None:
                         costs[at] += cost
                         costs_known = True
