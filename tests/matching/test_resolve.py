@@ -328,12 +328,12 @@ def test_odd_tables_have_an_answer(kind, values):
 
 
 def test_a_block_of_equal_keys_is_capped_and_reported():
-    n = 5_000
+    n = 100_000
     frame = {"id": range(n), "email": ["info@firm.example"] * n, "name": ["Ana Ruiz"] * n}
     found = resolve(frame, id="id", fields={"email": "email", "name": "full_name"})
     capped = {report.rule: report for report in found.capped}
     assert capped["email",].largest == n
-    assert capped["email",].pairs_skipped > 10_000_000
+    assert capped["email",].pairs_skipped > 4_000_000_000
     assert len(found.clusters) == n
 
 

@@ -344,6 +344,19 @@ def test_the_demo_says_what_each_of_the_four_verbs_found(folder, capsys):
     assert all(f"{verb}: " in said for verb in ("Identify", "Differentiate", "Interact", "Personalise"))
 
 
+def test_the_demo_explains_a_pair_and_shows_a_merge_and_its_end(folder):
+    assert main(["demo", "--customers", "150", "--store", "sqlite:///demo.db"]) == 0
+    page = Path("report.html").read_text(encoding="utf-8")
+    for said in (
+        "Who is who",
+        "are one person with probability",
+        "probabilistic engine",
+        "taken back",
+        "both are as they were",
+    ):
+        assert said in page
+
+
 def test_the_demo_shows_tiers_who_moved_and_whether_care_is_even(folder):
     assert main(["demo", "--customers", "150", "--store", "sqlite:///demo.db", "--json", "d.json"]) == 0
     page = Path("report.html").read_text(encoding="utf-8")

@@ -20,7 +20,7 @@ from pycrm.model.offer import Offer, OfferKind
 from pycrm.model.order import Order
 from pycrm.model.predicate import where
 from pycrm.model.source import SourceRecord
-from pycrm.report import differentiating
+from pycrm.report import differentiating, identifying
 from pycrm.report.importing import owners_of
 from pycrm.report.section import Bar, Section, Table
 from pycrm.report.together import Together
@@ -44,6 +44,8 @@ class Loop:
         Whether all of it was in the store already.
     identified : IdentifyReport
         Who is who.
+    shown : Shown or None
+        How records found their customers, and a merge with its end; None where it was shown before.
     people, whole : int
         People there are in truth; those of them whose records all were found, and nobody else's with them.
     assessed : DifferentiateReport or None
@@ -56,6 +58,7 @@ class Loop:
 
     before: bool
     identified: identify.IdentifyReport
+    shown: identifying.Shown | None
     people: int
     whole: int
     assessed: differentiate.DifferentiateReport | None
@@ -89,6 +92,7 @@ def fill(
             return Loop(
                 before=True,
                 identified=identified,
+                shown=None,
                 people=people,
                 whole=whole,
                 assessed=None,
@@ -99,7 +103,7 @@ def fill(
             raise InvalidValueError("store", key, "it holds other data; give the demonstration a store of its own")
         say("identify")
         identify.register(together, source_records(business))
-        identify.resolve(together, at=now)
+        first = identify.resolve(together, at=now)
         owner = owners_of(work)
         say("orders and dialogue")
         for model, entities in groupby(business.entities(owner), key=type):
@@ -107,6 +111,7 @@ def fill(
                 _put(work, model, entities)
         work.of(Offer).put_many(_offers())
         identified = identify.resolve(together, at=now)
+        shown = identifying.show(together, work, first, now)
         as_of = now.date()
         say("differentiate")
         assessed = differentiating.assess_twice(together, as_of, unit)
@@ -120,6 +125,7 @@ def fill(
     return Loop(
         before=False,
         identified=identified,
+        shown=shown,
         people=people,
         whole=whole,
         assessed=assessed,
@@ -175,7 +181,8 @@ def _against_truth(business: SimulatedBusiness, work: UnitOfWork) -> tuple[int, 
 
 def sections(loop: Loop) -> tuple[Section, ...]:
     """Return what the loop adds to a report."""
-    return (_identified(loop), _assessed(loop), _planned(loop), _decided(loop))
+    shown = () if loop.shown is None else (identifying.section(loop.shown),)
+    return (_identified(loop), *shown, _assessed(loop), _planned(loop), _decided(loop))
 
 
 def _counted(caption: str, heads: tuple[str, str], counts: Iterable[tuple[str, int]]) -> Table:
@@ -198,7 +205,7 @@ def _identified(loop: Loop) -> Section:
             (
                 f"{found.records:,} records of two sources speak of {found.customers:,} customers; {found.duplicates:,} records are duplicates. "
                 f"In truth they are {loop.people:,} people, of whom {loop.whole:,} ({loop.whole / loop.people:.1%}) are one customer and nobody "
-                "else is. Exact rules miss a typing error in the e-mail or the name; probabilistic matching finds more."
+                "else is. Exact rules came first, the probabilistic engine found what a typing error had hidden."
             ),
         ),
         tables=(
