@@ -10,9 +10,10 @@ from uuid import UUID
 import numpy as np
 from harness import record, table
 
-from pycrm.bulk import consent_columns, derive_stages
+from pycrm.bulk import consent_columns, derive_stages, permission_columns
 from pycrm.insight import referral_signs
 from pycrm.model.contact import ContactKind, ContactPoint
+from pycrm.model.contact_policy import CapPeriod, ContactPolicy, FrequencyCap, QuietHours
 from pycrm.model.customer import Customer, Identifier, PersonName
 from pycrm.model.points import post
 from pycrm.model.points_account import PointsAccount
@@ -103,6 +104,51 @@ def columns(n=1_000_000, members=100_000):
     )
 
 
+def permissions(n=1_000_000):
+    """A million customers in seven zones, a ledger and contacts of a million each, six caps, quiet hours, 10,000 suppressions."""
+    random = np.random.default_rng(2)
+    zones = [
+        "",
+        "Europe/Madrid",
+        "America/New_York",
+        "Asia/Tokyo",
+        "Australia/Lord_Howe",
+        "Asia/Kathmandu",
+        "America/Bogota",
+    ]
+    noon = np.datetime64("2026-05-01T12:00", "us")
+    people = {
+        "customer": np.arange(n),
+        "address": [f"{number}@example.com" for number in range(n)],
+        "zone": [zones[number] for number in random.integers(0, len(zones), n)],
+        "deceased": random.random(n) < 0.01,
+        "processing": ["restricted" if one else "allowed" for one in random.random(n) < 0.01],
+    }
+    ledger = {
+        "customer": random.integers(0, n, n),
+        "purpose": np.array(["marketing", "marketing.news"])[random.integers(0, 2, n)],
+        "status": np.array(["granted", "withdrawn", "granted"])[random.integers(0, 3, n)],
+        "captured_at": noon - random.integers(0, 800 * 86_400, n).astype("timedelta64[s]"),
+    }
+    made = {
+        "customer": random.integers(0, n, n),
+        "channel": np.array(["email", "sms"])[random.integers(0, 2, n)],
+        "at": noon - random.integers(0, 60 * 86_400, n).astype("timedelta64[s]"),
+        "purpose": np.array(["marketing", "service"])[random.integers(0, 2, n)],
+    }
+    caps = [FrequencyCap(count, per) for count, per in zip((1, 2, 4), CapPeriod, strict=True)]
+    policies = [
+        ContactPolicy(quiet_hours=QuietHours.between("21:00", "08:00"), caps=tuple(caps), zone="Europe/Madrid"),
+        ContactPolicy(purpose="marketing", caps=tuple(FrequencyCap(1, per, "email") for per in CapPeriod)),
+    ]
+    never = {
+        "address": [f"{number}@example.com" for number in random.integers(0, n, 10_000)],
+        "since": np.full(10_000, noon - np.timedelta64(9, "D")),
+    }
+    options = {"policies": policies, "made": made, "suppressions": never}
+    return cpu(lambda: permission_columns(people, "email", "marketing", noon, ledger, **options), repeats=2)
+
+
 def documents(n=5_000):
     customer = Customer(
         name=PersonName(given="Ana", family="García"),
@@ -132,6 +178,11 @@ def main():
         },
         {"what": "stages of 100,000 customers from 1M events, s", "pycrm": stages, "figure": "5"},
         {"what": "1M consent decisions over columns, ledger of 1M, s", "pycrm": permission, "figure": "5"},
+        {
+            "what": "1M decisions with consent, policies, 1M contacts made and 10,000 suppressions, s",
+            "pycrm": permissions(),
+            "figure": "5",
+        },
         {"what": "referral graph of 1M edges, s", "pycrm": graph, "figure": "1"},
         {"what": "nested customers read from plain data, per second", "pycrm": read, "figure": "30,000"},
         {"what": "nested customers written as plain data, per second", "pycrm": write, "figure": "-"},

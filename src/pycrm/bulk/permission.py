@@ -1,7 +1,7 @@
 """Permission for many questions at once: the consent ledger as columns, the same answers as `may_contact` one by one.
 
-The columns answer for the ledger alone: grants and refusals, their purpose, channel, brand, basis, confirmation and period. Who
-is reachable, contact policies and suppression lists are columns of the host's own, to be combined with ``&``.
+The columns answer for the ledger alone: grants and refusals, their purpose, channel, brand, basis, confirmation and period.
+`pycrm.bulk.permission_columns` asks for everything else too.
 """
 
 from __future__ import annotations
