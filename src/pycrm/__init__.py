@@ -160,6 +160,9 @@ if TYPE_CHECKING:
         HANDLINGS,
         handling_of,
     )
+    from pycrm.model.impersonal import (
+        impersonal_handlings,
+    )
     from pycrm.model.import_run import (
         ImportOutcome,
         ImportRun,
@@ -656,6 +659,7 @@ _HOME = {
     "funnel": "pycrm.model.referral",
     "handling_of": "pycrm.model.handlings",
     "identities": "pycrm.model.source",
+    "impersonal_handlings": "pycrm.model.impersonal",
     "in_order": "pycrm.model.segment",
     "interest_match": "pycrm.model.interest",
     "judge": "pycrm.model.referral",
@@ -937,6 +941,7 @@ __all__ = [
     "funnel",
     "handling_of",
     "identities",
+    "impersonal_handlings",
     "in_order",
     "interest_match",
     "judge",

@@ -17,6 +17,7 @@ from pycrm.model.contact_policy import ContactPolicy, Suppression
 from pycrm.model.custom import CustomFields
 from pycrm.model.customer import Customer, ExternalId, Identifier, PersonName, Processing
 from pycrm.model.evidence import Actor, ActorKind, Reason
+from pycrm.model.experiment import Assignment, Experiment, ExperimentArm
 from pycrm.model.import_run import ImportOutcome, ImportRun, RowStatus
 from pycrm.model.intent import ContactIntent, IntentKind
 from pycrm.model.interaction import Interaction, InteractionKind
@@ -30,12 +31,16 @@ from pycrm.model.points_command import Earn
 from pycrm.model.points_entry import PointsEntry
 from pycrm.model.predicate import where
 from pycrm.model.privacy import Fate, RequestKind, RetentionPolicy, RetentionRule, SubjectRequest
+from pycrm.model.segment import Segment
 from pycrm.model.source import IdentityLink, SourceRecord
+from pycrm.model.time import Period
 from pycrm.serialize import to_plain
 from pycrm.storage import MemoryStore, Query, export, export_erasures, restore
 from pycrm.storage.ledger import post_points
+from pycrm.storage.membership import segment_members
 from pycrm.storage.sql import SqlStore
-from pycrm.workflows import identify, privacy
+from pycrm.workflows import identify, measure, privacy
+from pycrm.workflows.personalise.reading import customer_rows
 from storage.servers import database
 from workflows.worlds import everything
 
@@ -431,6 +436,34 @@ def test_who_complained_and_was_erased_is_suppressed_when_he_is_imported_again()
     assert kept.address.startswith("sha256:")
     reasons = may_contact(again, "email", "marketing", NOW, consents=[], suppressions=[kept]).reasons
     assert "suppressed" in {reason.code for reason in reasons}
+
+
+def test_the_workflows_pass_over_who_is_restricted():
+    store = fill(MemoryStore())
+    privacy.restrict(store, ANA, at=NOW)
+    everyone = Segment(name="everyone", definition=where("version") >= 1)
+    with store.begin(read_only=True) as unit:
+        (members,) = segment_members(unit, [everyone]).values()
+        ids, _ = customer_rows(unit)
+    assert members == {BEA} == set(ids)
+    pulled = identify.pull_list(store, channel="email", purpose="marketing", at=NOW)
+    assert pulled.left_out == {"restricted": 1, "no_consent": 1}
+    period = Period(NOW - DAY, NOW + DAY)
+    arms = (ExperimentArm(code="a", share=0.5), ExperimentArm(code="b", share=0.5))
+    with store.begin() as unit:
+        test = unit.of(Experiment).add(Experiment(code="x", name="x", arms=arms, control="a", period=period))
+        unit.commit()
+    measure.assign(store, test.id, at=NOW)
+    assert {one.customer_id for one in everything(store, Assignment)} == {BEA}
+
+
+def test_a_restriction_of_either_survives_a_merge():
+    store = MemoryStore()
+    write_about_others(store)
+    write_about_ana(store)
+    privacy.restrict(store, TWIN, at=NOW - 2 * DAY)
+    after = identify.merge(store, ANA, TWIN, at=NOW - DAY, reason="one person")
+    assert after.processing is Processing.RESTRICTED
 
 
 RULES = RetentionPolicy(

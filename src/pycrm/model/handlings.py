@@ -9,49 +9,37 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pycrm.errors import InvalidValueError
-from pycrm.model.action_plan import ActionPlan
 from pycrm.model.assessment import Assessment
-from pycrm.model.auto_response import ResponseBook
 from pycrm.model.consent import ConsentEntry, LegalBasis
 from pycrm.model.contact_policy import ContactPolicy, Suppression
-from pycrm.model.content import Content
 from pycrm.model.customer import Customer, Organisation, PersonName, Processing
-from pycrm.model.earning import EarningRule, ProgramBudget
 from pycrm.model.evidence import Actor, ActorKind, Reason
 from pycrm.model.expense import Expense
-from pycrm.model.experiment import Assignment, Decision, Experiment, Exposure, Finding, Outcome
-from pycrm.model.form import CaptureForm
-from pycrm.model.import_run import ImportOutcome, ImportRun
+from pycrm.model.experiment import Assignment, Exposure, Outcome
+from pycrm.model.impersonal import impersonal_handlings
 from pycrm.model.intent import ContactIntent
 from pycrm.model.interaction import Interaction
 from pycrm.model.knowledge import CustomerFact
-from pycrm.model.knowledge_plan import KnowledgePlan
 from pycrm.model.lead import Conversion, Lead, LeadChange
-from pycrm.model.lead_magnet import LeadMagnet, MagnetClaim
+from pycrm.model.lead_magnet import MagnetClaim
 from pycrm.model.lifecycle import StageChange
 from pycrm.model.merge import MatchDecision, MatchQuestion
-from pycrm.model.newsletter import Newsletter
 from pycrm.model.next_step import NextStep
-from pycrm.model.nurture import NurtureSequence
-from pycrm.model.offer import Offer, OfferDecision
+from pycrm.model.offer import OfferDecision
 from pycrm.model.offer_log import OfferOutcome, OfferOverride
-from pycrm.model.order import Order, OrderLine, Product, Refund, UnallocatedRefund
+from pycrm.model.order import Order, OrderLine, Refund, UnallocatedRefund
 from pycrm.model.points_account import PointsAccount
 from pycrm.model.points_entry import PointsEntry
 from pycrm.model.privacy import BLANK, Fate, Handling, Sensitivity, SubjectRequest
-from pycrm.model.referral import Referral, ReferralProgram
-from pycrm.model.reward import Redemption, Reward
-from pycrm.model.segment import Segment, SegmentMembership
-from pycrm.model.snapshot import Snapshot
+from pycrm.model.referral import Referral
+from pycrm.model.reward import Redemption
+from pycrm.model.segment import SegmentMembership
 from pycrm.model.source import IdentityLink, SourceRecord
-from pycrm.model.template import Template
 from pycrm.model.touchpoint import Touchpoint
-from pycrm.model.treatment import TreatmentPlan
 
 __all__ = ["HANDLINGS", "handling_of"]
 
 _S, _B = Sensitivity, LegalBasis
-_NONE = "nothing of a person is kept in it"
 
 
 def _all(sensitivity: Sensitivity, names: str) -> dict[str, Sensitivity]:
@@ -106,6 +94,7 @@ def _digest_of(suppression: Suppression) -> str | None:
 HANDLINGS: Mapping[type[Any], Handling] = {
     each.model: each
     for each in (
+        *impersonal_handlings(),
         Handling(
             model=Customer,
             purpose="to know whom we deal with and where he is reached",
@@ -226,6 +215,15 @@ HANDLINGS: Mapping[type[Any], Handling] = {
             telling=lambda interaction: (
                 () if interaction.anonymous_id in {None, BLANK} else (interaction.anonymous_id,)
             ),
+        ),
+        Handling(
+            model=MagnetClaim,
+            purpose="to give what was asked for, once",
+            use="who was given what, against which consent",
+            basis=_B.CONSENT,
+            since="claimed_at",
+            subjects=("customer_id",),
+            fields=_all(_S.KEY, "magnet_id customer_id consent_ids") | _all(_S.STATISTICS, "claimed_at"),
         ),
         Handling(
             model=Touchpoint,
@@ -492,166 +490,6 @@ HANDLINGS: Mapping[type[Any], Handling] = {
             subjects=("customer_id",),
             fields=_all(_S.KEY, "customer_id customer_ids")
             | _all(_S.STATISTICS, "kind received_at done_at counts reason"),
-        ),
-        Handling(
-            model=Product,
-            purpose=_NONE,
-            use=_NONE,
-            fields=_all(_S.NONE, "sku name category list_price cost active custom"),
-        ),
-        Handling(
-            model=Offer,
-            purpose=_NONE,
-            use=_NONE,
-            fields=_all(
-                _S.NONE,
-                "code name kind percent amount skus eligible purpose period priority fallback needs price margin cost floor_price stock max_per_customer again_after never_bought requires upgrades suppress_buyers excludes stackable",
-            ),
-        ),
-        Handling(
-            model=Experiment,
-            purpose=_NONE,
-            use=_NONE,
-            fields=_all(_S.NONE, "code name arms control holdout metric period window sample_size campaign_id follows")
-            | _all(_S.FREE_TEXT, "hypothesis"),
-        ),
-        Handling(
-            model=Finding,
-            purpose=_NONE,
-            use=_NONE,
-            fields=_all(
-                _S.NONE,
-                "question experiment_id arm control tactic metric as_of found_at estimate low high confidence p_value "
-                "adjusted_p_value treated controls contacts treated_mean control_mean method assumes value value_low value_high "
-                "cost rows",
-            )
-            | _all(_S.FREE_TEXT, "notes"),
-        ),
-        Handling(
-            model=Decision,
-            purpose=_NONE,
-            use=_NONE,
-            fields=_all(_S.NONE, "finding_id recommended decided decided_at next_experiment_id")
-            | _all(_S.STAFF, "actor")
-            | _all(_S.FREE_TEXT, "note"),
-        ),
-        Handling(
-            model=Snapshot,
-            purpose=_NONE,
-            use=_NONE,
-            fields=_all(
-                _S.NONE,
-                "run as_of since until currency customers orders refunds expenses facts interactions parameters groups policy "
-                "scoring notes",
-            ),
-        ),
-        Handling(
-            model=TreatmentPlan, purpose=_NONE, use=_NONE, fields=_all(_S.NONE, "edition levels floors valid_from")
-        ),
-        Handling(
-            model=MagnetClaim,
-            purpose="to give what was asked for once",
-            use="who has which guide, and what was agreed to with it",
-            since="claimed_at",
-            subjects=("customer_id",),
-            fate=Fate.DELETE,
-            fields=_all(_S.KEY, "magnet_id customer_id consent_ids") | _all(_S.STATISTICS, "claimed_at"),
-        ),
-        Handling(
-            model=CaptureForm,
-            purpose=_NONE,
-            use=_NONE,
-            fields=_all(_S.NONE, "code fields purposes channel text_version most"),
-        ),
-        Handling(
-            model=Content,
-            purpose=_NONE,
-            use=_NONE,
-            fields=_all(_S.NONE, "code title kind need about asset period"),
-        ),
-        Handling(
-            model=LeadMagnet,
-            purpose=_NONE,
-            use=_NONE,
-            fields=_all(_S.NONE, "code title solves asset form period"),
-        ),
-        Handling(
-            model=Newsletter,
-            purpose=_NONE,
-            use=_NONE,
-            fields=_all(_S.NONE, "code title purpose channel every editorial products least_match"),
-        ),
-        Handling(
-            model=NurtureSequence,
-            purpose=_NONE,
-            use=_NONE,
-            fields=_all(_S.NONE, "code revision source purpose channel steps ends_when patience"),
-        ),
-        Handling(
-            model=ResponseBook,
-            purpose=_NONE,
-            use=_NONE,
-            fields=_all(_S.NONE, "code rules simple never longest away"),
-        ),
-        Handling(
-            model=Template,
-            purpose=_NONE,
-            use=_NONE,
-            fields=_all(_S.NONE, "code revision language slots renditions"),
-        ),
-        Handling(
-            model=KnowledgePlan,
-            purpose=_NONE,
-            use=_NONE,
-            fields=_all(_S.NONE, "code revision topics approaches again_after sure stop_after rest patience"),
-        ),
-        Handling(
-            model=ActionPlan,
-            purpose=_NONE,
-            use=_NONE,
-            fields=_all(_S.NONE, "code finding_id actions") | _all(_S.FREE_TEXT, "goal"),
-        ),
-        Handling(
-            model=ImportRun,
-            purpose=_NONE,
-            use="what an import did, row by row; a row's key may be an address",
-            fields=_all(_S.NONE, "source key started_at finished_at dry_run counts") | _all(_S.PARTS, "outcomes"),
-            parts={ImportOutcome: _all(_S.NONE, "row status") | _all(_S.FREE_TEXT, "key reason")},
-        ),
-        Handling(
-            model=EarningRule,
-            purpose=_NONE,
-            use=_NONE,
-            fields=_all(
-                _S.NONE, "code program event mode points per min_amount skus period valid_for pending_for caps"
-            ),
-        ),
-        Handling(
-            model=ProgramBudget, purpose=_NONE, use=_NONE, fields=_all(_S.NONE, "program max_points given closed_at")
-        ),
-        Handling(
-            model=Reward,
-            purpose=_NONE,
-            use=_NONE,
-            fields=_all(_S.NONE, "code program name kind cost sku percent amount stock period"),
-        ),
-        Handling(
-            model=ReferralProgram,
-            purpose=_NONE,
-            use=_NONE,
-            fields=_all(
-                _S.NONE,
-                "code program advocate_points friend_points window limit program_limit velocity velocity_window household "
-                "level_rates period",
-            ),
-        ),
-        Handling(
-            model=Segment,
-            purpose=_NONE,
-            use=_NONE,
-            fields=_all(_S.NONE, "name definition")
-            | _all(_S.KEY, "included excluded")
-            | _all(_S.FREE_TEXT, "description"),
         ),
     )
 }

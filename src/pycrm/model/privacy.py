@@ -300,7 +300,7 @@ class Handling:
 
 
 _HOW = (
-    "say how sensitive {name!r} is in the handling of its noun (pycrm/model/handlings.py, or `handling=` of your own map): "
+    "say how sensitive {name!r} is in the handling of its noun (pycrm/model/handlings.py or, about no person, impersonal.py; of your own map, its `handling`): "
     "identity, contact, behaviour or free_text are blanked by erasure; accounting, statistics and key are kept; staff is not "
     "given out; none says nothing of a person"
 )

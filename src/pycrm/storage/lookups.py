@@ -10,12 +10,17 @@ import attrs
 
 from pycrm.model.assessment import Assessment
 from pycrm.model.consent import ConsentEntry, merge_consents
+from pycrm.model.customer import Processing
 from pycrm.model.predicate import where
 from pycrm.storage.identity import Aliases, aliases
 from pycrm.storage.protocols import UnitOfWork
 from pycrm.storage.query import Query, desc
 
-__all__ = ["consents_by_customer", "last_assessments", "united_consents"]
+__all__ = ["IN_USE", "consents_by_customer", "last_assessments", "united_consents"]
+
+
+IN_USE = where("processing") == str(Processing.ALLOWED)
+"""The customers whose data may be used: neither restricted nor erased."""
 
 
 def last_assessments(unit: UnitOfWork, as_of: date) -> Mapping[UUID, Assessment]:

@@ -17,6 +17,7 @@ from pycrm.model.predicate import AllOf, AnyOf, Not, Op, Predicate, Where, all_o
 from pycrm.model.segment import SEGMENTS, Segment, in_order
 from pycrm.storage.columns import read_columns
 from pycrm.storage.identity import Aliases, aliases
+from pycrm.storage.lookups import IN_USE
 from pycrm.storage.protocols import UnitOfWork
 from pycrm.storage.query import Query, desc
 
@@ -77,7 +78,7 @@ def segment_members(
     [1]
     """
     now = aliases(unit)
-    everybody = frozenset(read_columns(unit, Query(Customer), ["id"])["id"]) - now.into.keys()
+    everybody = frozenset(read_columns(unit, Query(Customer, IN_USE), ["id"])["id"]) - now.into.keys()
     asked = _Asked(unit=unit, everybody=everybody, now=now, snapshot=_last_snapshot(unit, as_of))
     for segment in in_order(segments):
         held = frozenset[UUID]() if segment.definition is None else asked.answer(segment.definition)

@@ -61,6 +61,7 @@ from pycrm.segmentation import (
 from pycrm.storage import read_columns, write_columns
 from pycrm.storage.engagements import engagements
 from pycrm.storage.identity import aliases, aliases_of
+from pycrm.storage.lookups import IN_USE
 from pycrm.storage.protocols import Store, UnitOfWork
 from pycrm.storage.purchases import purchases
 from pycrm.storage.query import Query, desc
@@ -590,7 +591,7 @@ class _People:
                 for rule in asked.scoring.rules
                 if isinstance(rule, ProfileRule) and rule.column not in _OF_THE_SNAPSHOT
             )
-        held = read_columns(unit, Query(Customer), ["id", *(path for path in paths if path != "id")])
+        held = read_columns(unit, Query(Customer, IN_USE), ["id", *(path for path in paths if path != "id")])
         into = aliases(unit).into
         if into:
             stayed = [at for at, id in enumerate(held["id"]) if id not in into]

@@ -46,6 +46,7 @@ from pycrm.model.money import Money
 from pycrm.model.order import Order, OrderStatus
 from pycrm.model.predicate import Predicate, where
 from pycrm.storage.identity import Aliases, aliases
+from pycrm.storage.lookups import IN_USE
 from pycrm.storage.protocols import Store, UnitOfWork
 from pycrm.storage.query import Query
 
@@ -312,7 +313,7 @@ def assign(
             for one in batch
         }
         new, strata, kept = [], [], 0
-        for batch in unit.of(Customer).stream(Query(Customer, customers)):
+        for batch in unit.of(Customer).stream(Query(Customer, IN_USE if customers is None else customers & IN_USE)):
             for customer in batch:
                 if customer.id in now.into:
                     continue

@@ -24,6 +24,7 @@ from pycrm.model.assessment import Assessment, Tier
 from pycrm.model.customer import Customer
 from pycrm.model.predicate import reach, where
 from pycrm.segmentation import STANDARD_SEGMENTS, Concentration, Migration, concentration, migration_matrix
+from pycrm.storage.lookups import IN_USE
 from pycrm.storage.protocols import Store, UnitOfWork
 from pycrm.storage.query import Query
 
@@ -200,7 +201,7 @@ def audit(
 
 
 def _all_customers(unit: UnitOfWork) -> Iterator[Customer]:
-    for batch in unit.of(Customer).stream(Query(Customer)):
+    for batch in unit.of(Customer).stream(Query(Customer, IN_USE)):
         yield from batch
 
 

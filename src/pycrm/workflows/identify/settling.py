@@ -9,7 +9,7 @@ from uuid import UUID
 import attrs
 from attrs import field, frozen
 
-from pycrm.model.customer import Customer, Identifier, Strength
+from pycrm.model.customer import Customer, Identifier, Processing, Strength
 from pycrm.model.source import IdentityLink, SourceRecord, identities
 from pycrm.storage.protocols import UnitOfWork
 from pycrm.workflows.identify.state import Cause, few, refuse_earlier
@@ -141,6 +141,9 @@ def _made(
         first = held[id].first_touch_at if id in held else None
         if first is not None and home in made:
             made[home] = made[home].touched(first)
+        # Who asked for less asked it of the one he is.
+        if id in held and home in made and held[id].processing is not Processing.ALLOWED:
+            made[home] = attrs.evolve(made[home], processing=held[id].processing)
     return made
 
 

@@ -21,6 +21,7 @@ from pycrm.model.order import Order, OrderStatus
 from pycrm.model.predicate import where
 from pycrm.storage.columns import read_columns
 from pycrm.storage.identity import aliases
+from pycrm.storage.lookups import IN_USE
 from pycrm.storage.protocols import UnitOfWork
 from pycrm.storage.query import Query
 
@@ -42,7 +43,7 @@ def _times(values: Sequence[datetime | None]) -> NDArray[np.datetime64]:
 def customer_rows(unit: UnitOfWork) -> tuple[list[UUID], dict[UUID, int]]:
     """Return the customers in the order of their ids, and the row of each; a merged id has the row of who he is now."""
     known = aliases(unit)
-    ids = sorted(id for id in read_columns(unit, Query(Customer), ["id"])["id"] if id not in known.into)
+    ids = sorted(id for id in read_columns(unit, Query(Customer, IN_USE), ["id"])["id"] if id not in known.into)
     rows = {id: row for row, id in enumerate(ids)}
     for gone, (now, _) in known.into.items():
         if now in rows:
