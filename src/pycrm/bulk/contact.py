@@ -163,7 +163,8 @@ def _listed(columns: Mapping[str, ArrayLike], name: str, rows: int | None = None
         if rows is None:
             raise MissingColumnError(name, tuple(columns))
         return [missing] * rows
-    values: list[Any] = columns[name].tolist() if hasattr(columns[name], "tolist") else list(columns[name])  # type: ignore[arg-type]  # a column has elements
+    held: Any = columns[name]
+    values: list[Any] = held.tolist() if hasattr(held, "tolist") else list(held)
     if rows is not None and len(values) != rows:
         raise InvalidDataError(name, None, len(values), f"give {rows} values, one per row")
     return values
