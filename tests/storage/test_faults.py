@@ -196,3 +196,19 @@ def test_a_unit_of_work_joins_the_transaction_of_its_host(store):
         assert list(names(hosted)) == ["A1"]
     finally:
         engine.dispose()
+
+
+def test_a_connection_of_the_host_that_commits_at_once_is_refused_with_what_to_do(store):
+    engine = sa.create_engine(store.engine.url, isolation_level="AUTOCOMMIT")
+    try:
+        with engine.connect() as connection:
+            joined = SqlStore(connection).tenant(store.name)
+            if store.dialect.name == "sqlite":  # where the transaction is begun for the host
+                stored(joined, pen("A1"))
+                connection.rollback()
+                assert names(store) == {}
+                return
+            with pytest.raises(StoreError, match="AUTOCOMMIT"):
+                joined.begin()
+    finally:
+        engine.dispose()

@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 import numpy as np
 
-from pycrm.errors import InvalidValueError, MissingExtraError, PycrmError, UnreadableFileError
+from pycrm.errors import InvalidValueError, MissingExtraError, PycrmError, SchemaMismatch, UnreadableFileError
 from pycrm.report.document import as_json
 from pycrm.report.escape import plain
 from pycrm.report.figures import Figures, figures
@@ -25,6 +25,9 @@ from pycrm.report.section import Report, Section
 from pycrm.report.story import tell
 from pycrm.report.text import as_text, opening
 from pycrm.storage.protocols import Store
+
+if TYPE_CHECKING:
+    from pycrm.storage.sql import SqlStore
 
 __all__ = ["run"]
 
@@ -119,6 +122,15 @@ def _file_of(url: str) -> Path | None:
     return Path(path) if url.startswith("sqlite:///") and path and path != ":memory:" else None
 
 
+def _prepare(store: SqlStore) -> None:
+    """Give an empty database on a server its tables; one of another release is refused when it is used."""
+    try:
+        store.begin(read_only=True).rollback()
+    except SchemaMismatch as error:
+        if error.found == "none":
+            store.create_schema()
+
+
 @contextmanager
 def _opened(url: str) -> Iterator[Store]:
     """Give the store at a URL; an SQLite file that was not there before is gone again if the work fails."""
@@ -136,6 +148,8 @@ def _opened(url: str) -> Iterator[Store]:
     made_here = file is not None and not file.exists()
     store = SqlStore(url)
     try:
+        if file is None:
+            _prepare(store)
         yield store
     except BaseException:
         store.close()

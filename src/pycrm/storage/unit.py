@@ -6,6 +6,7 @@ import json
 import random
 import re
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from types import TracebackType
@@ -74,7 +75,7 @@ def plain_result(result: T) -> T:
     return made
 
 
-class Unit:
+class Unit(ABC):
     """A unit of work of a store of ours: what does not depend on where things are kept."""
 
     def __init__(self, *, read_only: bool, isolation: Isolation, actor: str | None, cause: str | None) -> None:
@@ -88,9 +89,9 @@ class Unit:
         self._missed: set[str] = set()
         self._state = "open"
 
+    @abstractmethod
     def of(self, model: type[E], /) -> Repository[E, UUID]:
         """Return the repository of one entity class."""
-        raise NotImplementedError
 
     def _check_open(self) -> None:
         if self._state != "open":
@@ -102,9 +103,9 @@ class Unit:
         if self.read_only:
             raise ReadOnly
 
+    @abstractmethod
     def rollback(self) -> None:
         """Undo everything; the unit has ended."""
-        raise NotImplementedError
 
     def __enter__(self) -> Self:
         self._check_open()

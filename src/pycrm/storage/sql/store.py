@@ -50,6 +50,11 @@ class _Link:
         if core.host is not None:
             self._connection: Any = core.host
             self._driver: Any = core.host.connection
+            if core.dialect.name != "sqlite" and _commits_at_once(self._driver.dbapi_connection):
+                raise StoreError(
+                    "the connection of the host is in AUTOCOMMIT, where there is no transaction to join; hand in one without"
+                    ' isolation_level="AUTOCOMMIT", or hand in its Engine'
+                )
             if core.dialect.name == "sqlite" and not getattr(self._driver.dbapi_connection, "in_transaction", True):
                 self.cursor().execute("BEGIN")
             return
@@ -198,6 +203,12 @@ class _Core:
                     flavour = "mariadb" if getattr(self.engine.dialect, "is_mariadb", False) else "mysql"
             self._metadata = metadata_of(self.maps, flavour)
         return self._metadata
+
+
+def _commits_at_once(connection: Any) -> bool:
+    """Tell whether a connection of PostgreSQL or MariaDB makes every statement durable by itself."""
+    asked = getattr(connection, "get_autocommit", None)
+    return bool(asked() if asked is not None else getattr(connection, "autocommit", False))
 
 
 def _dispose(engine: sa.Engine, folder: tempfile.TemporaryDirectory[str] | None) -> None:
