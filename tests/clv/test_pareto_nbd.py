@@ -9,7 +9,7 @@ import pytest
 from scipy import stats
 
 from pycrm.clv import ParetoNBD, lifetime_value
-from pycrm.errors import BoundaryWarning, InvalidValueError, NotEstimableError
+from pycrm.errors import BoundaryWarning, InvalidDataError, InvalidValueError, NotEstimableError
 
 PAPER = ParetoNBD(r=0.553, alpha=10.578, s=0.606, beta=11.669, unit="week")
 HISTORIES = (np.array([0, 1, 2, 5, 10]), np.array([0, 20, 30.43, 35, 38]), np.full(5, 38.86))
@@ -54,10 +54,13 @@ def test_expected_purchases_are_those_of_btyd():
 def test_discounted_purchases_to_infinity_are_those_of_btyd():
     expected = [0.4784577, 3.044816, 6.501731, 15.314, 30.56955]  # pnbd.DERT
     found = PAPER.discounted_purchases(*HISTORIES, discount_rate=np.log(1.15) / 52, per="continuous")
-    assert found == pytest.approx(expected, rel=2e-6)
+    assert found == pytest.approx(expected, rel=2e-7)
     page = ParetoNBD(r=0.5629966, alpha=12.5590370, s=0.4081095, beta=10.5148048)
     found = page.discounted_purchases([0, 1, 2], [0, 1, 2], 2, discount_rate=0.0027, per="continuous")
     assert found == pytest.approx([4.430845, 12.77882, 21.72124], rel=5e-7)
+    # The help page goes on with (3, 3) in an age of 2 and gets a number; no such customer can be.
+    with pytest.raises(InvalidDataError, match="exceed age"):
+        page.discounted_purchases(3, 3, 2, discount_rate=0.0027, per="continuous")
 
 
 @pytest.fixture(scope="module")

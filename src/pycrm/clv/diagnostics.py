@@ -13,6 +13,7 @@ from attrs import field, frozen
 from numpy.typing import ArrayLike
 
 from pycrm.clv._history import Floats, lengths, read, shares, weights_of, whole_number
+from pycrm.clv._search import total
 from pycrm.clv.beta_geo_beta_binomial import BetaGeoBetaBinomial
 from pycrm.clv.gamma_gamma import GammaGamma, density_of_means
 from pycrm.clv.units import DAYS, Unit, checked_unit
@@ -274,15 +275,15 @@ def holdout_accuracy(model: Any, holdout: Frame) -> HoldoutAccuracy:
 
     def errors(guess: Floats) -> tuple[float, float, float]:
         off = guess - actual
-        squared = float(weight @ (off * off)) / whole
-        return float(weight @ guess), float(weight @ np.abs(off)) / whole, float(np.sqrt(squared))
+        squared = total(weight, off * off) / whole
+        return total(weight, guess), total(weight, np.abs(off)) / whole, float(np.sqrt(squared))
 
-    total, absolute, squared = errors(expected)
+    foretold, absolute, squared = errors(expected)
     naive_total, naive_absolute, naive_squared = errors(naive)
     return HoldoutAccuracy(
         customers=whole,
-        actual=float(weight @ actual),
-        expected=total,
+        actual=total(weight, actual),
+        expected=foretold,
         mean_absolute_error=absolute,
         root_mean_squared_error=squared,
         naive_expected=naive_total,
@@ -410,11 +411,11 @@ def lorenz(values: ArrayLike, *, weight: ArrayLike = 1.0) -> Lorenz:
     held, share = np.broadcast_arrays(lengths("values", values), lengths("weight", weight))
     held, share = held.ravel(), share.ravel()
     order = np.argsort(held, kind="stable")
-    total = float((held * share).sum())
-    if not total > 0.0:
+    everything = float((held * share).sum())
+    if not everything > 0.0:
         raise NotEstimableError("the Lorenz curve", "nobody holds anything; give at least one value above 0", "values")
     customers = np.concatenate(([0.0], np.cumsum(share[order]))) / share.sum()
-    value = np.concatenate(([0.0], np.cumsum((held * share)[order]))) / total
+    value = np.concatenate(([0.0], np.cumsum((held * share)[order]))) / everything
     area = float(np.sum(np.diff(customers) * (value[1:] + value[:-1]) / 2.0))
     return Lorenz(customers=customers, value=value, gini=1.0 - 2.0 * area)
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pycrm.clv._history import Floats, read, whole_number
+from pycrm.clv._search import total
 from pycrm.clv.units import Unit, checked_unit, convert
 from pycrm.clv.value import PurchaseModel
 from pycrm.errors import InvalidValueError
@@ -71,14 +72,14 @@ def forecast_purchases(
     def expected(of: Any) -> Floats:
         if getattr(of, "purchase_effects", None) or getattr(of, "dropout_effects", None):
             of = of.given(table)
-        until = [float(weight @ of.expected_purchases(end, data.frequency, data.recency, data.age)) for end in ends]
+        until = [total(weight, of.expected_purchases(end, data.frequency, data.recency, data.age)) for end in ends]
         return np.diff(until, prepend=0.0)
 
     rate = np.divide(data.frequency, data.age, out=np.zeros(data.age.size), where=data.age > 0.0)
     columns: dict[str, Any] = {
         "period": np.arange(1, count + 1),
         "expected": expected(often),
-        "naive": np.full(count, float(weight @ rate) * ends[0]),
+        "naive": np.full(count, total(weight, rate) * ends[0]),
     }
     if isinstance(model, Fit) and np.isfinite(model.covariance).all():
         found = model.predict(expected, confidence=confidence)
