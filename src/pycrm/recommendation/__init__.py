@@ -8,6 +8,7 @@ from pycrm.recommendation.evaluate import RankingQuality, ranking_quality
 from pycrm.recommendation.learned import Learned
 from pycrm.recommendation.neighbours import ItemNeighbours
 from pycrm.recommendation.popularity import Popularity
+from pycrm.recommendation.timing import best_hours, next_purchase
 
 __all__ = [
     "EASE",
@@ -18,6 +19,8 @@ __all__ = [
     "RankingQuality",
     "Responses",
     "arbitrate",
+    "best_hours",
+    "next_purchase",
     "pair_lift",
     "ranking_quality",
 ]

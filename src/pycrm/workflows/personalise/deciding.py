@@ -35,7 +35,7 @@ from pycrm.recommendation import arbitrate
 from pycrm.storage.columns import read_columns
 from pycrm.storage.identity import aliases
 from pycrm.storage.lookups import consents_by_customer, last_assessments
-from pycrm.storage.protocols import Store, UnitOfWork
+from pycrm.storage.protocols import ColumnWriter, Store, UnitOfWork
 from pycrm.storage.query import Query
 from pycrm.workflows.personalise.learning import (
     Beliefs,
@@ -87,8 +87,8 @@ class PersonaliseReport:
         How often an offer may not be given, by the rule that says so; and how many customers may not be told anything.
     expected, spent : float
         What the offers told are expected to bring, and what telling them costs.
-    bound : float
-        No other choice within the same stock and budget is expected to bring more.
+    gap : float
+        At most this share more could another choice bring within the same stock and budget, by the chances it was made with.
     floor_missed : int
         Customers whom the floor asked for and stock, budget or rules did not allow.
     answers : int
@@ -107,7 +107,7 @@ class PersonaliseReport:
     refused: Mapping[str, int]
     expected: float = 0.0
     spent: float = 0.0
-    bound: float = 0.0
+    gap: float = 0.0
     floor_missed: int = 0
     answers: int = 0
 
@@ -221,7 +221,7 @@ class _Choice:
     value: NDArray[np.float64]
     chance: NDArray[np.float64]
     context: NDArray[np.int64]
-    bound: float = 0.0
+    gap: float = 0.0
     floor_missed: int = 0
     answers: int = 0
 
@@ -257,7 +257,7 @@ def _run(
         else _by_value(unit, offers, people, objections, np.maximum(left, 0.0), policy, worth, log, bought, at, random)
     )
     made = _decisions(offers, people, choice, worth, policy, as_of, at, run, channels)
-    unit.of(OfferDecision).put_many(made)
+    _write(unit, made)
     by_id = {offer.id: offer.code for offer in offers}
     sent = np.flatnonzero(choice.told & (choice.offer >= 0))
     refused = Counter(people.refused)
@@ -268,16 +268,16 @@ def _run(
         run=run,
         as_of=as_of,
         customers=len(made),
-        offers=Counter(by_id[one.offer_id] for one in made if one.offer_id is not None),
-        fallback=sum(one.fallback for one in made),
-        nothing=sum(one.offer_id is None for one in made),
-        told=Counter(one.channel for one in made if one.channel is not None),
+        offers=Counter(by_id[one["offer_id"]] for one in made if "offer_id" in one),
+        fallback=sum(one.get("fallback", False) for one in made),
+        nothing=sum("offer_id" not in one for one in made),
+        told=Counter(one["channel"] for one in made if "channel" in one),
         holdout=int((choice.held & ~people.decided).sum()),
         silent=int(choice.silent.sum()),
         refused=+refused,
         expected=float(choice.value[sent, choice.offer[sent]].sum()),
         spent=float(worth.cost[choice.offer[sent]].sum()),
-        bound=choice.bound,
+        gap=choice.gap,
         floor_missed=choice.floor_missed,
         answers=choice.answers,
     )
@@ -396,6 +396,10 @@ class _Rules:
         consents: Sequence[ConsentEntry],
     ) -> tuple[int, str | None]:
         """Return the place of the first channel that is permitted; else -1 and the code of the refusal that says most."""
+        if not consents:
+            # Nothing said is a no whatever else holds; the refusal that says most is this one, where he can be reached at all.
+            reached = any(customer.reachable_by(channel, at) is not None for channel in channels)
+            return -1, "no_consent" if reached else "unreachable" if channels else "no_channel"
         mine = self.of.get(customer.id)
         keys: tuple[UUID | str, ...] = ()
         if self.lists:
@@ -515,7 +519,7 @@ def _by_value(
         value=believed,
         chance=chance,
         context=context,
-        bound=found.bound,
+        gap=found.gap,
         floor_missed=found.floor_missed,
         answers=beliefs.answers,
     )
@@ -554,8 +558,8 @@ def _decisions(
     at: datetime,
     run: str,
     channels: Sequence[str],
-) -> list[OfferDecision]:
-    """Return the decisions, each with its reasons."""
+) -> list[dict[str, Any]]:
+    """Return the fields of the decisions, each with its reasons."""
     writer = _Writer(offers, people, choice, worth, policy, channels)
     common: dict[str, Any] = {
         "run": run,
@@ -566,9 +570,20 @@ def _decisions(
         "expires_at": None if policy is None else at + policy.window,
     }
     return [
-        OfferDecision(customer_id=people.ids[row], **common, **writer.fields(row))
+        {"customer_id": people.ids[row], **common, **writer.fields(row)}
         for row in np.flatnonzero(~people.decided).tolist()
     ]
+
+
+def _write(unit: UnitOfWork, made: Sequence[Mapping[str, Any]]) -> None:
+    """Keep the decisions: as columns where the store takes them, which reads equal reasons once."""
+    if not made:
+        return
+    if not isinstance(unit, ColumnWriter):
+        unit.of(OfferDecision).put_many([OfferDecision(**one) for one in made])
+        return
+    names = sorted({name for one in made for name in one})
+    unit.put_columns(OfferDecision, {name: [one.get(name) for one in made] for name in names})
 
 
 @define
@@ -583,6 +598,7 @@ class _Writer:
     channels: Sequence[str]
     ranked: NDArray[np.int64] = Factory(lambda self: self.ranking(), takes_self=True)
     written: dict[object, Reason] = Factory(dict)
+    amounts: dict[tuple[int, int, bool], Money] = Factory(dict)
 
     def ranking(self) -> NDArray[np.int64]:
         """Return the columns of each row by what they are believed to bring, the three best first."""
@@ -658,7 +674,10 @@ class _Writer:
             reasons.append(self.reason(("priority", column), "priority", lambda: text))
             return made
         brought = float(choice.value[row, column]) + (0.0 if told else float(self.worth.cost[column]))
-        made["expected"] = Money(Decimal(f"{brought:.4f}"), currency)
+        cell = (column, context, told)
+        if cell not in self.amounts:
+            self.amounts[cell] = Money(Decimal(f"{brought:.4f}"), currency)
+        made["expected"] = self.amounts[cell]
         chance = made["probability"]
         reasons.append(
             self.reason(

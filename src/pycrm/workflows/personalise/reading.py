@@ -37,7 +37,9 @@ def us(at: datetime) -> np.datetime64:
 
 
 def _times(values: Sequence[datetime | None]) -> NDArray[np.datetime64]:
-    return np.array([NEVER if value is None else us(value) for value in values], dtype="datetime64[us]")
+    # A store answers in UTC.
+    plain = [None if value is None else value.replace(tzinfo=None) for value in values]
+    return np.array(plain, dtype="datetime64[us]")
 
 
 def customer_rows(unit: UnitOfWork) -> tuple[list[UUID], dict[UUID, int]]:
@@ -251,12 +253,10 @@ def told_since(
         ["customer_id", "send_at", "cancelled"],
     )
     pairs = [
-        (rows[who], us(when))
-        for who, when, cancelled in zip(*asked.values(), strict=True)
-        if who in rows and not cancelled
+        (rows[who], when) for who, when, cancelled in zip(*asked.values(), strict=True) if who in rows and not cancelled
     ]
     who = np.concatenate([log.customer[sent], np.array([row for row, _ in pairs], dtype=np.int64)])
-    when = np.concatenate([log.at[sent], np.array([time for _, time in pairs], dtype="datetime64[us]")])
+    when = np.concatenate([log.at[sent], _times([when for _, when in pairs])])
     np.fmax.at(last, who, when)
     lately = when > us(at - span)
     np.add.at(often, who[lately], 1)
