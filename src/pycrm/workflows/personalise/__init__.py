@@ -1,5 +1,16 @@
 """Personalise: for each customer the next best thing, with reasons, a fallback for everybody, and proof of what it did."""
 
+from pycrm.workflows.personalise.advice import (
+    Coverage,
+    ListEntry,
+    NextStepsReport,
+    StepRule,
+    coverage,
+    next_steps,
+    pull_list,
+    repeat_sales,
+    touches_per_sale,
+)
 from pycrm.workflows.personalise.answers import AnswersReport, override, record, settle
 from pycrm.workflows.personalise.deciding import PersonaliseReport, decide, held_out
 from pycrm.workflows.personalise.moments import Moment, SegmentMoment, moments, segment_moments
@@ -7,17 +18,26 @@ from pycrm.workflows.personalise.proving import evaluate
 
 __all__ = [
     "AnswersReport",
+    "Coverage",
+    "ListEntry",
     "Moment",
+    "NextStepsReport",
     "PersonaliseReport",
     "SegmentMoment",
+    "StepRule",
+    "coverage",
     "decide",
     "evaluate",
     "held_out",
     "moments",
+    "next_steps",
     "override",
+    "pull_list",
     "record",
+    "repeat_sales",
     "segment_moments",
     "settle",
+    "touches_per_sale",
 ]
 
 
