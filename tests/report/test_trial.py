@@ -14,6 +14,7 @@ from pycrm.model.knowledge import CustomerFact
 from pycrm.model.offer import OfferDecision
 from pycrm.model.offer_log import OfferOutcome
 from pycrm.report.picture import loop_picture
+from pycrm.report.rounds import three_weeks
 from pycrm.report.trial import POLICY, run_loop, run_rule
 from pycrm.storage import MemoryStore, Query
 from pycrm.storage.sql import SqlStore
@@ -147,3 +148,12 @@ def test_the_picture_says_its_numbers_in_words():
     drawn = loop_picture({"a <b>": {"loop": (1.0, -0.5, 1.5)}})
     assert "a &lt;b&gt;, loop: +1.00 (-0.50 to +1.50)" in drawn
     assert loop_picture({}).startswith("<svg")
+
+
+def test_three_weeks_show_what_was_learned_offered_refused_and_gained():
+    section = three_weeks(2)
+    asked, refused = section.tables
+    assert [row[0] for row in asked.rows] == ["1", "2", "3"]
+    assert int(asked.rows[0][1]) > int(asked.rows[0][2]) > 0
+    assert {"held out for good, to measure by", "heard of us lately"} <= {row[0] for row in refused.rows}
+    assert "in truth it is" in section.sentences[0]

@@ -423,3 +423,16 @@ def test_without_decisions_or_without_a_holdout_nothing_is_claimed():
         personalise.evaluate(MemoryStore(), "weekly", as_of=TODAY, at=NOW)
     with pytest.raises(InvalidValueError):
         personalise.evaluate(store, "weekly", as_of=TODAY + 9 * WEEK, at=NOW)
+
+
+def test_an_offer_of_an_article_never_sold_is_given_and_settles_as_ignored():
+    store, report = decided(*people(2), offer("never-sold"))
+    assert report.offers == {"never-sold": 2}
+    assert personalise.settle(store, at=NOW + WEEK).kept == {"ignored": 2}
+
+
+def test_a_customer_without_history_is_decided_for_as_any_other():
+    store, _ = decided(*people(1), offer("pot"), NEWS)
+    [decision] = everything(store, OfferDecision)
+    assert decision.sku == "pot"
+    assert decision.since is not None

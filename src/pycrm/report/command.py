@@ -205,6 +205,7 @@ def _demo(given: argparse.Namespace, stream: TextIO) -> Iterator[str]:
 
     from pycrm.datasets import simulate_business
     from pycrm.report.demonstration import NAME, fill, sections
+    from pycrm.report.rounds import three_weeks
     from pycrm.report.stored import purchases_of_store
 
     own = None
@@ -221,7 +222,7 @@ def _demo(given: argparse.Namespace, stream: TextIO) -> Iterator[str]:
                 as_of = date.fromisoformat(str(business.end.astype("datetime64[D]")))
                 purchases = purchases_of_store(store, as_of=as_of, name=NAME)
             found = figures(purchases, unit=given.unit, progress=say)
-            more: tuple[Section, ...] = sections(done)
+            more: tuple[Section, ...] = (*sections(done), three_weeks(given.seed))
             made = tell(found, more=more)
             say("writing")
             _write(given, found, made)

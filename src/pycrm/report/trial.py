@@ -5,7 +5,7 @@ Each week the loop settles what came of its offers, asks who may be asked, decid
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from decimal import Decimal
 from typing import Literal
@@ -101,6 +101,8 @@ class Week:
         Customers who were told of an offer, and those of the week before who took it.
     left_alone : int
         Customers who may not be contacted, or are held out, or were contacted lately.
+    refused : Mapping of str to int
+        Why an offer was not given or not told, by the rule that says so.
     known : float
         Share of the needs that are known.
     earned : float
@@ -112,6 +114,7 @@ class Week:
     offered: int
     accepted: int
     left_alone: int
+    refused: Mapping[str, int]
     known: float
     earned: float
 
@@ -264,6 +267,7 @@ def run_loop(
             offered=sum(decided.told.values()),
             accepted=settled.kept.get("accepted", 0),
             left_alone=n - planned.planned - sum(decided.told.values()),
+            refused={**decided.refused, "holdout": decided.holdout, "silent": decided.silent},
             known=planned.coverage,
             earned=float(expected.net.sum()),
         )
