@@ -34,6 +34,11 @@ def split(path):
     return before, new[new["_merge"] == "left_only"][["CustomerID", "StockCode"]]
 
 
+def baskets_of(path):
+    """The baskets of the published table: orders of known customers."""
+    return lines(path).dropna(subset=["CustomerID"])[["InvoiceNo", "StockCode"]].drop_duplicates()
+
+
 def judged(ranked, truth):
     """Recall and NDCG at K, user by user, from two dicts of user -> items; written apart from the library's own."""
     recalls, gains = [], []
@@ -53,7 +58,7 @@ def ours(case, path):
     from pycrm.recommendation import EASE, ItemNeighbours, Popularity, pair_lift
 
     if case == "pairs":
-        rows = lines(path)[["InvoiceNo", "StockCode"]].drop_duplicates()
+        rows = baskets_of(path)
         started = time.perf_counter()
         found = pair_lift(rows, basket="InvoiceNo", item="StockCode", min_support=0.01)
         seconds = time.perf_counter() - started
@@ -112,7 +117,7 @@ def implicit(case, path):
 def mlxtend(_, path):
     from mlxtend.frequent_patterns import fpgrowth
 
-    rows = lines(path)[["InvoiceNo", "StockCode"]].drop_duplicates()
+    rows = baskets_of(path)
     baskets = pd.crosstab(rows["InvoiceNo"], rows["StockCode"]).astype(bool)
     started = time.perf_counter()
     found = fpgrowth(baskets, min_support=0.01, use_colnames=True, max_len=2)
