@@ -18,7 +18,6 @@ from pathlib import Path
 import attrs
 import numpy as np
 from harness import HERE, record, table
-from pycrm.report.picture import loop_picture
 from scipy import stats
 
 from pycrm.datasets import WORLDS, populate
@@ -31,6 +30,7 @@ from pycrm.model.money import Money
 from pycrm.model.offer import Offer, OfferKind
 from pycrm.model.order import Order
 from pycrm.model.predicate import where
+from pycrm.report.picture import loop_picture
 from pycrm.report.trial import POLICY, run_loop, run_rule
 from pycrm.storage.columns import write_columns
 from pycrm.storage.sql import SqlStore
