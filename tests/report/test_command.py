@@ -6,7 +6,9 @@ import signal
 import sqlite3
 import subprocess
 import sys
+from datetime import UTC, datetime
 from hashlib import sha256
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -18,6 +20,8 @@ from pycrm.model.customer import Customer
 from pycrm.model.import_run import ImportRun
 from pycrm.model.offer import OfferDecision
 from pycrm.model.order import Order, OrderStatus, Product, UnallocatedRefund
+from pycrm.model.points_entry import PointsEntry
+from pycrm.report.ledgers import look, section
 from pycrm.storage.query import Query
 from pycrm.storage.sql import SqlStore
 
@@ -363,3 +367,21 @@ def test_the_demo_shows_tiers_who_moved_and_whether_care_is_even(folder):
     for said in ("Value tiers", "From the tier of", "Groups of needs", "Fairness: share of customers", "four-fifths"):
         assert said in page
     assert len({one.as_of for one in everything("sqlite:///demo.db", Assessment)}) == 2
+
+
+def test_the_demo_shows_a_win_back_a_refused_contact_and_a_referral_that_pays_both_sides(folder):
+    assert main(["demo", "--customers", "150", "--store", "sqlite:///demo.db"]) == 0
+    page = Path("report.html").read_text(encoding="utf-8")
+    assert "may not be written to" in page
+    before = everything("sqlite:///demo.db", PointsEntry)
+    store = SqlStore("sqlite:///demo.db")
+    shown = section(look(store, datetime(2025, 12, 31, tzinfo=UTC)))
+    store.close()
+    stages, refusals, points = shown.tables
+    steps = [row[1:] for row in stages.rows]
+    assert ("churned", "fulfilment", "won back") in steps
+    assert all(one[1] == other[0] for one, other in pairwise(steps))
+    assert all(row[0] in page for row in refusals.rows)
+    assert [row[1:] for row in points.rows] == [("earn", "+100", "100"), ("earn", "+50", "50")]
+    assert everything("sqlite:///demo.db", PointsEntry) == before
+    assert len(before) == 2

@@ -1,12 +1,13 @@
 """Refer and loyalty over a store: both sides are paid once, what looks wrong waits for a person, refunds take back their points."""
 
+import threading
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import attrs
 import pytest
 
-from pycrm.errors import InvalidTransitionError, InvalidValueError, NotFound
+from pycrm.errors import Conflict, Duplicate, InvalidTransitionError, InvalidValueError, NotFound, Transient
 from pycrm.model.contact import ContactKind, ContactPoint
 from pycrm.model.customer import Customer, PersonName
 from pycrm.model.earning import EarningMode, EarningRule, ProgramBudget
@@ -178,6 +179,50 @@ def test_what_is_not_there_is_named(store, people):
         refer.invite(store, "old", people[0].id, key="x", at=START)
 
 
+def test_limits_hold_when_friends_qualify_at_once(store, people):
+    ana, _ = people
+    keep(store, ReferralProgram(code="few", program="tea", friend_points=0, limit=2, program_limit=2))
+    opened = []
+    for number in range(5):
+        friend = person(f"friend{number}")
+        keep(store, friend)
+        opened.append(refer.invite(store, "few", ana.id, key=f"{number}", at=START))
+        refer.join(store, opened[-1].id, friend.id, START)
+    outcomes = []
+
+    def qualify(one):
+        for _ in range(100):
+            try:
+                outcomes.append(refer.qualify(store, one.id, START + DAY).referral)
+            except (Transient, Conflict, Duplicate):
+                continue
+            return
+
+    threads = [threading.Thread(target=qualify, args=(one,)) for one in opened]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(str(one.reason or one.status) for one in outcomes) == ["referral_limit"] * 3 + ["rewarded"] * 2
+    assert balance(store, ana) == 200
+
+
+def test_what_is_said_of_others_is_not_read(store, people):
+    ana, bea = people
+    cleo = person("cleo")
+    keep(store, cleo, ReferralProgram(code="one", program="tea", program_limit=1, advocate_points=10))
+    opened = [refer.invite(store, "one", who.id, key="x", at=START) for who in (ana, bea)]
+    refer.join(store, opened[0].id, cleo.id, START)
+    assert refer.qualify(store, opened[0].id, START + DAY).paid == {ana.id: 10, cleo.id: 100}
+    dana = person("dana")
+    keep(store, dana)
+    refer.join(store, opened[1].id, dana.id, START)
+    assert refer.qualify(store, opened[1].id, START + DAY).reasons == (RejectReason.PROGRAM_LIMIT,)
+    again = refer.invite(store, "one", bea.id, key="y", at=START)
+    refer.join(store, again.id, cleo.id, START)
+    assert RejectReason.ALREADY_REFERRED in refer.qualify(store, again.id, START + DAY).reasons
+
+
 # -- loyalty -----------------------------------------------------------------------------------------------------------------------
 
 
@@ -223,6 +268,22 @@ def test_an_order_earns_once_and_gives_back_what_is_refunded(store, people):
     loyalty.earn_for_order(store, bought.id, "tea", START + 2 * DAY)
     assert balance(store, ana) == 0
     assert [line.available for line in loyalty.statement_of(store, ana.id, "tea")] == [100, 70, 0]
+
+
+def test_the_budget_of_a_programme_counts_orders_and_what_comes_back(store, people):
+    ana, bea = people
+    bought = [order(ana), order(bea)]
+    budget = ProgramBudget(program="tea", max_points=150)
+    keep(store, SPEND, budget, *bought)
+    loyalty.earn_for_order(store, bought[0].id, "tea", START)
+    with pytest.raises(InvalidValueError, match="50 points left"):
+        loyalty.earn_for_order(store, bought[1].id, "tea", START)
+    assert (held(store, ProgramBudget, budget.id).given, balance(store, bea)) == (100, 0)
+    change(store, bought[0], status=OrderStatus.CANCELLED)
+    loyalty.earn_for_order(store, bought[0].id, "tea", START + DAY)
+    assert held(store, ProgramBudget, budget.id).given == 0
+    loyalty.earn_for_order(store, bought[1].id, "tea", START + DAY)
+    assert (held(store, ProgramBudget, budget.id).given, balance(store, bea)) == (100, 100)
 
 
 def test_a_reward_takes_points_and_stock_and_gives_both_back(store, people):

@@ -253,6 +253,7 @@ def judge(
     *,
     others: Iterable[Referral] = (),
     friend_bought_before: bool = False,
+    counted_in_program: int | None = None,
 ) -> tuple[RejectReason, ...]:
     """Return every reason why a referral would not count if its friend qualified at that time; none means that it does.
 
@@ -269,9 +270,12 @@ def judge(
     at : datetime
         When he qualifies.
     others : iterable of Referral
-        The other referrals of the programme.
+        The other referrals of the programme; those of this advocate and this friend are enough where `counted_in_program`
+        is given.
     friend_bought_before : bool
         Whether he was a customer before he was invited.
+    counted_in_program : int, optional
+        How many other referrals of the programme qualified or were rewarded; counted in `others` unless given.
 
     Returns
     -------
@@ -301,11 +305,11 @@ def judge(
         reasons.append(RejectReason.ALREADY_REFERRED)
     if friend_bought_before:
         reasons.append(RejectReason.EXISTING_CUSTOMER)
-    paid = [each for each in others if each.status in counted]
+    paid = sum(each.status in counted for each in others) if counted_in_program is None else counted_in_program
     mine = [each for each in others if each.advocate_id == referral.advocate_id]
     if program.limit is not None and sum(each.status in counted for each in mine) >= program.limit:
         reasons.append(RejectReason.REFERRAL_LIMIT)
-    if program.program_limit is not None and len(paid) >= program.program_limit:
+    if program.program_limit is not None and paid >= program.program_limit:
         reasons.append(RejectReason.PROGRAM_LIMIT)
     lately = [
         each for each in mine if each.joined_at is not None and at - program.velocity_window < each.joined_at <= at

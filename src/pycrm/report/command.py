@@ -214,7 +214,7 @@ def _demo(given: argparse.Namespace, stream: TextIO) -> Iterator[str]:
         own = Path(tempfile.mkdtemp(prefix="pycrm-demo-"))
         url = f"sqlite:///{(own / 'crm.db').as_posix()}"
     try:
-        with Progress(stream, steps=10) as say:
+        with Progress(stream, steps=11) as say:
             say("making a business")
             business = simulate_business(customers=given.customers, seed=given.seed)
             with _opened(url) as store:

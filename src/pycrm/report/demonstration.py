@@ -20,7 +20,7 @@ from pycrm.model.offer import Offer, OfferKind
 from pycrm.model.order import Order
 from pycrm.model.predicate import where
 from pycrm.model.source import SourceRecord
-from pycrm.report import differentiating, identifying
+from pycrm.report import differentiating, identifying, ledgers
 from pycrm.report.importing import owners_of
 from pycrm.report.section import Bar, Section, Table
 from pycrm.report.together import Together
@@ -54,6 +54,8 @@ class Loop:
         Whom to speak to next; None where it was planned before.
     decided : PersonaliseReport or None
         Who gets which offer; None where it was decided before.
+    ledgers : LedgersFound
+        A win-back, a refused contact, and a referral that paid both sides.
     """
 
     before: bool
@@ -64,6 +66,7 @@ class Loop:
     assessed: differentiate.DifferentiateReport | None
     planned: interact.InteractReport | None
     decided: personalise.PersonaliseReport | None
+    ledgers: ledgers.LedgersFound
 
 
 def fill(
@@ -98,6 +101,7 @@ def fill(
                 assessed=None,
                 planned=None,
                 decided=None,
+                ledgers=ledgers.look(together, now),
             )
         if any(work.of(model).page(Query(model), size=1).items for model in (Order, SourceRecord)):
             raise InvalidValueError("store", key, "it holds other data; give the demonstration a store of its own")
@@ -119,6 +123,8 @@ def fill(
         planned = interact.plan(together, as_of=as_of, at=now)
         say("personalise")
         decided = personalise.decide(together, as_of=as_of, at=now)
+        say("stages, permission, points")
+        kept = ledgers.look(together, now)
         people, whole = _against_truth(business, work)
         runs.add(ImportRun(source=NAME, key=key, started_at=now))
         work.commit()
@@ -131,6 +137,7 @@ def fill(
         assessed=assessed,
         planned=planned,
         decided=decided,
+        ledgers=kept,
     )
 
 
@@ -182,7 +189,8 @@ def _against_truth(business: SimulatedBusiness, work: UnitOfWork) -> tuple[int, 
 def sections(loop: Loop) -> tuple[Section, ...]:
     """Return what the loop adds to a report."""
     shown = () if loop.shown is None else (identifying.section(loop.shown),)
-    return (_identified(loop), *shown, _assessed(loop), _planned(loop), _decided(loop))
+    ours = ledgers.section(loop.ledgers)
+    return (_identified(loop), *shown, _assessed(loop), _planned(loop), _decided(loop), ours)
 
 
 def _counted(caption: str, heads: tuple[str, str], counts: Iterable[tuple[str, int]]) -> Table:

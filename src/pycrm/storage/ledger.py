@@ -9,6 +9,7 @@ from uuid import UUID, uuid5
 from attrs import frozen
 
 from pycrm.errors import InvalidValueError
+from pycrm.model.earning import ProgramBudget
 from pycrm.model.points import Posted, post, transfer
 from pycrm.model.points_account import PointsAccount
 from pycrm.model.points_command import CancelHold, Capture, Command, HoldPoints, Redeem, Release, Reverse
@@ -18,7 +19,7 @@ from pycrm.storage.identity import aliases, aliases_of
 from pycrm.storage.protocols import UnitOfWork
 from pycrm.storage.query import E, Query
 
-__all__ = ["PointsRequest", "accounts_of", "post_many_points", "post_points", "transfer_points"]
+__all__ = ["PointsRequest", "accounts_of", "post_many_points", "post_points", "take_from_budget", "transfer_points"]
 
 _AT_ONCE = 500
 
@@ -205,6 +206,22 @@ def transfer_points(
         for posted in sorted((out, into), key=lambda each: each.account.id):
             _keep(unit, posted)
     return out, into
+
+
+def take_from_budget(unit: UnitOfWork, program: str, points: int, at: datetime) -> None:
+    """Count `points` (below 0: points that came back) against the budget of a programme, if it has one.
+
+    The budget has a version, so of two units that take from it at once the store lets one win.
+
+    Raises
+    ------
+    InvalidValueError
+        If they are more than is left, or the programme is closed.
+    """
+    budgets = unit.of(ProgramBudget)
+    held = budgets.page(Query(ProgramBudget, where("program") == program), size=1).items
+    if held and points:
+        budgets.save(held[0].give(points, at) if points > 0 else held[0].take_back(-points))
 
 
 def accounts_of(unit: UnitOfWork, member_id: UUID, program: str, zone: str = "UTC") -> tuple[PointsAccount, ...]:

@@ -21,7 +21,7 @@ from pycrm.model.points_entry import Bucket, PointsEntry
 from pycrm.model.points_statement import StatementLine, statement
 from pycrm.model.predicate import where
 from pycrm.model.reward import Redemption, RedemptionStatus, Reward
-from pycrm.storage.ledger import accounts_of, post_points
+from pycrm.storage.ledger import accounts_of, post_points, take_from_budget
 from pycrm.storage.protocols import Store, UnitOfWork
 from pycrm.storage.query import Query, asc
 
@@ -76,10 +76,12 @@ def earn_for_order(
     ------
     NotFound
         If there is no such order.
+    InvalidValueError
+        If the budget of the programme, or a cap of the member, is used up.
     """
     with store.begin(actor=actor, cause="points for an order") as unit:
         order = unit.of(Order).get(order_id)
-        given = []
+        given, balance = [], 0
         for rule in _rules(unit, program, "order"):
             key = f"order:{order.id}:{rule.code}"
             account, first = _earned_in(unit, order.customer_id, program, key)
@@ -88,6 +90,7 @@ def earn_for_order(
                 if due:
                     posted = post_points(unit, order.customer_id, program, rule.earn(due, at), key=key, at=at)
                     assert posted.result is not None
+                    balance += posted.result.points
                     given.append(OrderPoints(rule.code, posted.result.points, 0))
                 continue
             earned = _moved(first, Bucket.EARNED)
@@ -96,7 +99,9 @@ def earn_for_order(
             if back:
                 undo = Reverse(key, back, f"order {order.number}: {order.status}")
                 post_points(unit, order.customer_id, program, undo, key=f"{key}:back:{before + back}", at=at)
+                balance -= back
             given.append(OrderPoints(rule.code, earned, before + back))
+        take_from_budget(unit, program, balance, at)
         unit.commit()
     return tuple(given)
 

@@ -14,7 +14,6 @@ from attrs import frozen
 
 from pycrm.errors import InvalidValueError
 from pycrm.model.customer import Customer
-from pycrm.model.earning import ProgramBudget
 from pycrm.model.order import Order, OrderStatus
 from pycrm.model.points_command import Earn
 from pycrm.model.predicate import where
@@ -28,7 +27,7 @@ from pycrm.model.referral import (
     level_points,
 )
 from pycrm.storage.identity import aliases_of
-from pycrm.storage.ledger import post_points
+from pycrm.storage.ledger import post_points, take_from_budget
 from pycrm.storage.protocols import Store, UnitOfWork
 from pycrm.storage.query import Query
 
@@ -51,10 +50,6 @@ def _program(unit: UnitOfWork, code: str) -> ReferralProgram:
     if not found:
         raise InvalidValueError("program", code, "there is no referral programme of that code; store one first")
     return found[0]
-
-
-def _referrals(unit: UnitOfWork, code: str) -> list[Referral]:
-    return [one for batch in unit.of(Referral).stream(Query(Referral, where("program_code") == code)) for one in batch]
 
 
 def invite(
@@ -108,25 +103,42 @@ def _bought_before(unit: UnitOfWork, friend_id: UUID, at: datetime) -> bool:
     return unit.of(Order).count(Query(Order, real)) > 0
 
 
-def _above(referrals: list[Referral], advocate_id: UUID, depth: int) -> list[UUID]:
-    brought = {one.friend_id: one.advocate_id for one in referrals if one.status is ReferralStatus.REWARDED}
+def _others(unit: UnitOfWork, referral: Referral, rules: ReferralProgram) -> tuple[list[Referral], int | None]:
+    """Return what else was said of this advocate and this friend, and how many count in the programme, if that matters."""
+    here = where("program_code") == rules.code
+    about = [
+        here & (where(side) == who)
+        for side, who in (("advocate_id", referral.advocate_id), ("friend_id", referral.friend_id))
+    ]
+    found = {
+        one.id: one for asked in about for batch in unit.of(Referral).stream(Query(Referral, asked)) for one in batch
+    }
+    found.pop(referral.id, None)
+    if rules.program_limit is None:
+        return list(found.values()), None
+    counts = where("status").is_in((ReferralStatus.QUALIFIED, ReferralStatus.REWARDED))
+    there = unit.of(Referral).count(Query(Referral, here & counts))
+    return list(found.values()), there - (referral.status is ReferralStatus.QUALIFIED)
+
+
+def _above(unit: UnitOfWork, rules: ReferralProgram, advocate_id: UUID) -> list[UUID]:
+    """Return an advocate and those above him, as far as levels are paid."""
     chain = [advocate_id]
-    while len(chain) <= depth and chain[-1] in brought:
-        chain.append(brought[chain[-1]])
+    paid = (where("program_code") == rules.code) & (where("status") == ReferralStatus.REWARDED)
+    for _ in rules.level_rates:
+        brought = unit.of(Referral).page(Query(Referral, paid & (where("friend_id") == chain[-1])), size=1).items
+        if not brought:
+            break
+        chain.append(brought[0].advocate_id)
     return chain
 
 
-def _pay(
-    unit: UnitOfWork, rules: ReferralProgram, referral: Referral, others: list[Referral], at: datetime
-) -> dict[UUID, int]:
+def _pay(unit: UnitOfWork, rules: ReferralProgram, referral: Referral, at: datetime) -> dict[UUID, int]:
     assert referral.friend_id is not None
-    due = dict(level_points(rules, _above(others, referral.advocate_id, len(rules.level_rates))))
+    due = dict(level_points(rules, _above(unit, rules, referral.advocate_id)))
     if rules.friend_points:
         due[referral.friend_id] = due.get(referral.friend_id, 0) + rules.friend_points
-    budgets = unit.of(ProgramBudget)
-    budget = next(iter(budgets.page(Query(ProgramBudget, where("program") == rules.program), size=1).items), None)
-    if budget is not None and due:
-        budgets.save(budget.give(sum(due.values()), at))
+    take_from_budget(unit, rules.program, sum(due.values()), at)
     for member, points in due.items():
         earn = Earn(points, reason=f"referral {referral.code}")
         post_points(unit, member, rules.program, earn, key=f"referral:{referral.id}", at=at)
@@ -146,6 +158,8 @@ def qualify(store: Store, referral_id: UUID, at: datetime, *, actor: str | None 
         If nobody has joined by it, or it has expired.
     InvalidValueError
         If the budget of the programme is used up.
+    Transient, Conflict
+        If another qualified at the same time; nothing was written, call it again.
     """
     return _decide(store, referral_id, at, actor, approved=None)
 
@@ -176,12 +190,13 @@ def review(
 def _decide(
     store: Store, referral_id: UUID, at: datetime, actor: str | None, *, approved: bool | None, note: str | None = None
 ) -> ReferralOutcome:
-    with store.begin(actor=actor, cause="referral judged") as unit:
+    # Limits are counted, not locked: two who qualify at once must not both be the last.
+    with store.begin(isolation="serializable", actor=actor, cause="referral judged") as unit:
         referral = unit.of(Referral).get(referral_id)
         if referral.status in {ReferralStatus.REWARDED, ReferralStatus.REJECTED}:
             return ReferralOutcome(referral, (), {})
         rules = _program(unit, referral.program_code)
-        others = _referrals(unit, referral.program_code)
+        others, counted = _others(unit, referral, rules)
         qualified = referral if referral.status is ReferralStatus.QUALIFIED else referral.qualified(at)
         assert qualified.friend_id is not None and qualified.qualified_at is not None  # noqa: PT018  # both follow from the status
         friend = unit.of(Customer).get(qualified.friend_id)
@@ -193,6 +208,7 @@ def _decide(
             qualified.qualified_at,
             others=others,
             friend_bought_before=_bought_before(unit, friend.id, referral.invited_at),
+            counted_in_program=counted,
         )
         refusing = [reason for reason in reasons if reason not in _PERSON]
         paid: dict[UUID, int] = {}
@@ -203,7 +219,7 @@ def _decide(
         elif approved is False:
             after = qualified.rejected(reasons[0] if reasons else RejectReason.CONDITION, at, note)
         else:
-            paid = _pay(unit, rules, qualified, others, at)
+            paid = _pay(unit, rules, qualified, at)
             after = qualified.rewarded(at)
         saved = referral if after == referral else unit.of(Referral).save(after)
         unit.commit()
@@ -214,10 +230,9 @@ def expire(store: Store, program: str, at: datetime, *, actor: str | None = None
     """Close the referrals of a programme whose window is over without a qualified friend; return how many there were."""
     with store.begin(actor=actor, cause="referrals expired") as unit:
         rules = _program(unit, program)
-        waiting = {ReferralStatus.INVITED, ReferralStatus.JOINED}
-        late = [
-            one for one in _referrals(unit, program) if one.status in waiting and at >= one.invited_at + rules.window
-        ]
+        waiting = where("status").is_in((ReferralStatus.INVITED, ReferralStatus.JOINED))
+        over = (where("program_code") == program) & waiting & (where("invited_at") <= at - rules.window)
+        late = [one for batch in unit.of(Referral).stream(Query(Referral, over)) for one in batch]
         for one in late:
             unit.of(Referral).save(one.expired(at))
         unit.commit()
@@ -227,4 +242,5 @@ def expire(store: Store, program: str, at: datetime, *, actor: str | None = None
 def progress(store: Store, program: str) -> Mapping[str, int]:
     """Return the funnel of a programme: how many got how far, and why the others did not."""
     with store.begin(read_only=True) as unit:
-        return funnel(_referrals(unit, program))
+        asked = Query(Referral, where("program_code") == program)
+        return funnel(one for batch in unit.of(Referral).stream(asked) for one in batch)
