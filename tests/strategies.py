@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 from pycrm.model.action_plan import ActionPlan, ActionStatus, PlannedAction
 from pycrm.model.assessment import Assessment, Tier
 from pycrm.model.auto_response import RequestClass, ResponseBook, ResponseRule
+from pycrm.model.campaign import Campaign, CampaignMember, CampaignStatus
+from pycrm.model.chat import ChatRole, ChatSession, ChatTurn
 from pycrm.model.consent import CaptureSource, ConsentEntry, ConsentStatus, LegalBasis, Permission
 from pycrm.model.contact import Channel, ContactKind, ContactPoint, Validity
 from pycrm.model.contact_policy import CapPeriod, ContactPolicy, FrequencyCap, QuietHours, Suppression
@@ -58,6 +60,7 @@ from pycrm.model.nurture import NurtureSequence, NurtureStep, ValueKind
 from pycrm.model.offer import Offer, OfferDecision, OfferKind
 from pycrm.model.offer_log import OfferAnswer, OfferOutcome, OfferOverride
 from pycrm.model.order import Order, OrderLine, OrderStatus, Product, Refund, UnallocatedRefund
+from pycrm.model.play import Play, PlayAction, PlayTrigger
 from pycrm.model.points_account import Hold, Lot, PointsAccount, RuleTotal
 from pycrm.model.points_command import CapSpan, EarnCap
 from pycrm.model.points_entry import Bucket, EntryKind, Leg, PointsEntry
@@ -68,6 +71,7 @@ from pycrm.model.reward import Redemption, RedemptionStatus, Reward, RewardKind
 from pycrm.model.segment import Segment, SegmentMembership
 from pycrm.model.snapshot import NamedNumber, NeedsGroup, Snapshot
 from pycrm.model.source import IdentityLink, SourceRecord
+from pycrm.model.task import Task, TaskStatus
 from pycrm.model.template import Markup, Missing, Rendition, Slot, Template
 from pycrm.model.time import Period
 from pycrm.model.touchpoint import Touchpoint
@@ -645,6 +649,7 @@ contact_intents = st.builds(
         text=text(),
         asks=many(topics),
         carries=many(codes),
+        campaign_id=maybe(ids),
         channel=channels,
         address=maybe(text()),
         purpose=codes,
@@ -973,6 +978,67 @@ customer_facts = st.builds(
         evidence=maybe(evidence_refs),
     ),
 )
+campaigns = st.builds(
+    Campaign,
+    **_entity(
+        code=codes,
+        name=text(),
+        objective=text(),
+        kind=st.sampled_from(IntentKind),
+        text=text(),
+        status=st.sampled_from(CampaignStatus),
+        period=periods(),
+        segment=codes,
+        audience=maybe(predicates),
+        includes=many(ids),
+        excludes=many(ids),
+        not_owning=many(text()),
+        open_list=st.booleans(),
+        purpose=codes,
+        channel=channels,
+        cost=st.just(Money("0.10", "EUR")),
+        budget=maybe(charge("EUR")),
+    ),
+)
+campaign_members = st.builds(CampaignMember, **_entity(campaign_id=ids, customer_id=ids, listed_at=instants, why=codes))
+chat_sessions = st.builds(
+    lambda opened, **fields: ChatSession(
+        opened_at=opened, turns=(ChatTurn(at=opened, role=ChatRole.BOT, text="Hello"),), **fields
+    ),
+    days,
+    **_entity(customer_id=maybe(ids), anonymous_id=text(), need=maybe(topics)),
+)
+plays = st.builds(
+    Play,
+    **_entity(
+        code=codes,
+        revision=st.integers(1, 9),
+        stage=st.sampled_from([Stage.LOYALTY, Stage.CHURNED]),
+        trigger=st.sampled_from(PlayTrigger),
+        after=st.timedeltas(timedelta(seconds=1), timedelta(days=9)),
+        action=st.sampled_from(PlayAction),
+        text=text(),
+        kind=st.sampled_from(IntentKind),
+        purpose=codes,
+        channel=channels,
+    ),
+)
+tasks = st.builds(
+    lambda created, status, **fields: Task(
+        created_at=created, status=status, completed_at=created if status is TaskStatus.DONE else None, **fields
+    ),
+    days,
+    st.sampled_from(TaskStatus),
+    **_entity(
+        title=text(),
+        customer_id=maybe(ids),
+        about=many(evidence_refs),
+        because=st.tuples(reasons),
+        due=maybe(instants),
+        priority=st.integers(0, 9),
+        assignee=maybe(actors),
+    ),
+)
 capture_forms = st.builds(
     CaptureForm,
     **_entity(
@@ -1164,6 +1230,11 @@ ENTITIES = {
     CustomerFact: customer_facts,
     KnowledgePlan: knowledge_plans(),
     Touchpoint: touchpoints,
+    Campaign: campaigns,
+    CampaignMember: campaign_members,
+    ChatSession: chat_sessions,
+    Play: plays,
+    Task: tasks,
     CaptureForm: capture_forms,
     Content: contents,
     LeadMagnet: lead_magnets,

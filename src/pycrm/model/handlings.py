@@ -35,6 +35,9 @@ from pycrm.model.referral import Referral
 from pycrm.model.reward import Redemption
 from pycrm.model.segment import SegmentMembership
 from pycrm.model.source import IdentityLink, SourceRecord
+from pycrm.model.campaign import CampaignMember
+from pycrm.model.task import Task
+from pycrm.model.chat import ChatSession
 from pycrm.model.touchpoint import Touchpoint
 
 __all__ = ["HANDLINGS", "handling_of"]
@@ -217,6 +220,40 @@ HANDLINGS: Mapping[type[Any], Handling] = {
             ),
         ),
         Handling(
+            model=CampaignMember,
+            purpose="to send a campaign once to those it is for",
+            use="the list of a campaign",
+            since="listed_at",
+            subjects=("customer_id",),
+            fields=_all(_S.KEY, "campaign_id customer_id") | _all(_S.STATISTICS, "listed_at why"),
+        ),
+        Handling(
+            model=Task,
+            purpose="to do what a customer needs of us",
+            use="the work of whoever looks after him",
+            since="created_at",
+            subjects=("customer_id",),
+            fate=Fate.DELETE,
+            fields=_all(_S.KEY, "customer_id about")
+            | _all(_S.STATISTICS, "created_at due priority status completed_at key")
+            | _all(_S.STAFF, "assignee")
+            | _all(_S.FREE_TEXT, "title because"),
+        ),
+        Handling(
+            model=ChatSession,
+            purpose="to answer what a customer asks",
+            use="service, and what to improve",
+            since="opened_at",
+            subjects=("customer_id",),
+            linked=("anonymous_id",),
+            fate=Fate.DELETE,
+            fields=_all(_S.KEY, "customer_id")
+            | _all(_S.IDENTITY, "anonymous_id")
+            | _all(_S.BEHAVIOUR, "need")
+            | _all(_S.STATISTICS, "opened_at closed_at outcome")
+            | _all(_S.FREE_TEXT, "turns"),
+        ),
+        Handling(
             model=MagnetClaim,
             purpose="to give what was asked for, once",
             use="who was given what, against which consent",
@@ -290,7 +327,7 @@ HANDLINGS: Mapping[type[Any], Handling] = {
             use="the host sends it",
             since="created_at",
             subjects=("customer_id",),
-            fields=_all(_S.KEY, "customer_id")
+            fields=_all(_S.KEY, "customer_id campaign_id")
             | _all(_S.CONTACT, "address")
             | _all(
                 _S.STATISTICS, "run as_of created_at kind topic asks carries channel purpose permission send_at plan"

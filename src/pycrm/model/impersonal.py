@@ -7,6 +7,8 @@ from typing import Any
 
 from pycrm.model.action_plan import ActionPlan
 from pycrm.model.auto_response import ResponseBook
+from pycrm.model.campaign import Campaign
+from pycrm.model.play import Play
 from pycrm.model.content import Content
 from pycrm.model.earning import EarningRule, ProgramBudget
 from pycrm.model.experiment import Decision, Experiment, Finding
@@ -30,6 +32,8 @@ __all__ = ["impersonal_handlings"]
 
 _PLAIN: Mapping[type[Any], str] = {
     ActionPlan: "code finding_id actions",
+    Campaign: "code name objective kind text status period segment audience not_owning open_list purpose channel cost budget "
+    "parent_id",
     CaptureForm: "code fields purposes channel text_version most",
     Content: "code title kind need about asset period",
     Decision: "finding_id recommended decided decided_at next_experiment_id",
@@ -44,6 +48,7 @@ _PLAIN: Mapping[type[Any], str] = {
     NurtureSequence: "code revision source purpose channel steps ends_when patience",
     Offer: "code name kind percent amount skus eligible purpose period priority fallback needs price margin cost floor_price "
     "stock max_per_customer again_after never_bought requires upgrades suppress_buyers excludes stackable",
+    Play: "code revision stage trigger after action text kind purpose channel patience",
     Product: "sku name category list_price cost active custom",
     ProgramBudget: "program max_points given closed_at",
     ReferralProgram: "code program advocate_points friend_points window limit program_limit velocity velocity_window household "
@@ -61,6 +66,7 @@ _PLAIN: Mapping[type[Any], str] = {
 _S = Sensitivity
 _OTHERS: Mapping[type[Any], Mapping[str, Sensitivity]] = {
     ActionPlan: {"goal": _S.FREE_TEXT},
+    Campaign: {"includes": _S.KEY, "excludes": _S.KEY},
     Decision: {"actor": _S.STAFF, "note": _S.FREE_TEXT},
     Experiment: {"hypothesis": _S.FREE_TEXT},
     Finding: {"notes": _S.FREE_TEXT},

@@ -74,6 +74,8 @@ class ContactIntent(Entity):
         The first moment at which it may go out; `created_at` unless given, and never before it.
     plan : str, optional
         The plan and revision, or the sequence and step, it comes from.
+    campaign_id : UUID, optional
+        The campaign it is a part of.
     cancelled : Reason, optional
         Why it will not go out after all; None while it may.
     reasons : tuple of Reason
@@ -95,6 +97,7 @@ class ContactIntent(Entity):
     permission: Permission = field(validator=is_a(Permission))
     send_at: datetime = field(default=Factory(_created, takes_self=True), converter=in_utc, validator=is_instant)
     plan: str | None = field(default=None, validator=optional(is_line))
+    campaign_id: UUID | None = field(default=None, validator=optional(is_a(UUID)))
     cancelled: Reason | None = field(default=None, validator=optional(is_a(Reason)))
     reasons: tuple[Reason, ...] = field(validator=tuple_of(Reason))
 

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from pycrm.model.action_plan import ActionPlan
 from pycrm.model.assessment import Assessment
 from pycrm.model.auto_response import ResponseBook
+from pycrm.model.campaign import Campaign, CampaignMember
+from pycrm.model.chat import ChatSession
 from pycrm.model.consent import ConsentEntry
 from pycrm.model.contact_policy import ContactPolicy, Suppression
 from pycrm.model.content import Content
@@ -30,6 +32,7 @@ from pycrm.model.nurture import NurtureSequence
 from pycrm.model.offer import Offer, OfferDecision
 from pycrm.model.offer_log import OfferOutcome, OfferOverride
 from pycrm.model.order import Order, Product, UnallocatedRefund
+from pycrm.model.play import Play
 from pycrm.model.points_account import PointsAccount
 from pycrm.model.points_entry import PointsEntry
 from pycrm.model.privacy import SubjectRequest
@@ -38,6 +41,7 @@ from pycrm.model.reward import Redemption, Reward
 from pycrm.model.segment import Segment, SegmentMembership
 from pycrm.model.snapshot import Snapshot
 from pycrm.model.source import IdentityLink, SourceRecord
+from pycrm.model.task import Task
 from pycrm.model.template import Template
 from pycrm.model.touchpoint import Touchpoint
 from pycrm.model.treatment import TreatmentPlan
@@ -215,6 +219,17 @@ def default_maps() -> tuple[EntityMap, ...]:
             indexes=[("customer_id", "at"), ("anonymous_id",)],
             append_only=True,
         ),
+        EntityMap.of(Campaign, unique=[("code",)], indexes=["segment"]),
+        EntityMap.of(
+            CampaignMember,
+            unique=[("campaign_id", "customer_id")],
+            references={"campaign_id": Campaign, "customer_id": Customer},
+            indexes=["customer_id"],
+            append_only=True,
+        ),
+        EntityMap.of(ChatSession, references=of_customer, indexes=["customer_id", "anonymous_id"]),
+        EntityMap.of(Play, unique=[("code", "revision")]),
+        EntityMap.of(Task, unique=[("key",)], references=of_customer, indexes=["customer_id", ("status", "due")]),
         EntityMap.of(CaptureForm, unique=[("code",)]),
         EntityMap.of(Content, unique=[("code",)]),
         EntityMap.of(LeadMagnet, unique=[("code",)]),

@@ -1,3 +1,27 @@
+CREATE TABLE campaign (
+    tenant VARCHAR(64) NOT NULL, 
+    id BINARY(16) NOT NULL, 
+    version BIGINT NOT NULL, 
+    live SMALLINT, 
+    added_at DATETIME(6) NOT NULL, 
+    added_by LONGTEXT, 
+    added_because LONGTEXT, 
+    code VARCHAR(255) NOT NULL, 
+    name LONGTEXT NOT NULL, 
+    objective LONGTEXT NOT NULL, 
+    kind LONGTEXT NOT NULL, 
+    text LONGTEXT NOT NULL, 
+    status LONGTEXT NOT NULL, 
+    segment VARCHAR(255), 
+    open_list TINYINT(1) NOT NULL, 
+    purpose LONGTEXT NOT NULL, 
+    channel LONGTEXT NOT NULL, 
+    parent_id BINARY(16), 
+    document LONGTEXT, 
+    PRIMARY KEY (tenant, id), 
+    CONSTRAINT uq_campaign_code UNIQUE (tenant, code, live)
+)CHARSET=utf8mb4 ENGINE=InnoDB COLLATE utf8mb4_0900_bin;
+CREATE INDEX ix_campaign_segment ON campaign (tenant, segment, id);
 CREATE TABLE capture_form (
     tenant VARCHAR(64) NOT NULL, 
     id BINARY(16) NOT NULL, 
@@ -219,6 +243,27 @@ CREATE TABLE offer (
     CONSTRAINT uq_offer_code UNIQUE (tenant, code, live)
 )CHARSET=utf8mb4 ENGINE=InnoDB COLLATE utf8mb4_0900_bin;
 CREATE INDEX ix_offer_priority ON offer (tenant, priority, id);
+CREATE TABLE play (
+    tenant VARCHAR(64) NOT NULL, 
+    id BINARY(16) NOT NULL, 
+    version BIGINT NOT NULL, 
+    live SMALLINT, 
+    added_at DATETIME(6) NOT NULL, 
+    added_by LONGTEXT, 
+    added_because LONGTEXT, 
+    code VARCHAR(255) NOT NULL, 
+    revision BIGINT NOT NULL, 
+    stage LONGTEXT NOT NULL, 
+    `trigger` LONGTEXT NOT NULL, 
+    action LONGTEXT NOT NULL, 
+    text LONGTEXT NOT NULL, 
+    kind LONGTEXT NOT NULL, 
+    purpose LONGTEXT NOT NULL, 
+    channel LONGTEXT NOT NULL, 
+    document LONGTEXT, 
+    PRIMARY KEY (tenant, id), 
+    CONSTRAINT uq_play_code_revision UNIQUE (tenant, code, revision, live)
+)CHARSET=utf8mb4 ENGINE=InnoDB COLLATE utf8mb4_0900_bin;
 CREATE TABLE product (
     tenant VARCHAR(64) NOT NULL, 
     id BINARY(16) NOT NULL, 
@@ -515,6 +560,45 @@ CREATE TABLE assignment (
 )CHARSET=utf8mb4 ENGINE=InnoDB COLLATE utf8mb4_0900_bin;
 CREATE INDEX ix_assignment_customer_id ON assignment (tenant, customer_id, id);
 CREATE INDEX ix_assignment_experiment_id_assigned_at ON assignment (tenant, experiment_id, assigned_at, id);
+CREATE TABLE campaign_member (
+    tenant VARCHAR(64) NOT NULL, 
+    id BINARY(16) NOT NULL, 
+    version BIGINT NOT NULL, 
+    live SMALLINT, 
+    added_at DATETIME(6) NOT NULL, 
+    added_by LONGTEXT, 
+    added_because LONGTEXT, 
+    campaign_id BINARY(16) NOT NULL, 
+    customer_id BINARY(16) NOT NULL, 
+    listed_at DATETIME(6) NOT NULL, 
+    why LONGTEXT NOT NULL, 
+    document LONGTEXT, 
+    PRIMARY KEY (tenant, id), 
+    CONSTRAINT uq_campaign_member_campaign_id_customer_id UNIQUE (tenant, campaign_id, customer_id, live), 
+    CONSTRAINT fk_campaign_member_campaign_id FOREIGN KEY(tenant, campaign_id) REFERENCES campaign (tenant, id), 
+    CONSTRAINT fk_campaign_member_customer_id FOREIGN KEY(tenant, customer_id) REFERENCES customer (tenant, id)
+)CHARSET=utf8mb4 ENGINE=InnoDB COLLATE utf8mb4_0900_bin;
+CREATE INDEX ix_campaign_member_campaign_id ON campaign_member (tenant, campaign_id, id);
+CREATE INDEX ix_campaign_member_customer_id ON campaign_member (tenant, customer_id, id);
+CREATE TABLE chat_session (
+    tenant VARCHAR(64) NOT NULL, 
+    id BINARY(16) NOT NULL, 
+    version BIGINT NOT NULL, 
+    live SMALLINT, 
+    added_at DATETIME(6) NOT NULL, 
+    added_by LONGTEXT, 
+    added_because LONGTEXT, 
+    customer_id BINARY(16), 
+    anonymous_id VARCHAR(255), 
+    opened_at DATETIME(6) NOT NULL, 
+    closed_at DATETIME(6), 
+    outcome LONGTEXT, 
+    document LONGTEXT, 
+    PRIMARY KEY (tenant, id), 
+    CONSTRAINT fk_chat_session_customer_id FOREIGN KEY(tenant, customer_id) REFERENCES customer (tenant, id)
+)CHARSET=utf8mb4 ENGINE=InnoDB COLLATE utf8mb4_0900_bin;
+CREATE INDEX ix_chat_session_anonymous_id ON chat_session (tenant, anonymous_id, id);
+CREATE INDEX ix_chat_session_customer_id ON chat_session (tenant, customer_id, id);
 CREATE TABLE consent_entry (
     tenant VARCHAR(64) NOT NULL, 
     id BINARY(16) NOT NULL, 
@@ -559,6 +643,7 @@ CREATE TABLE contact_intent (
     purpose LONGTEXT NOT NULL, 
     send_at DATETIME(6) NOT NULL, 
     plan LONGTEXT, 
+    campaign_id BINARY(16), 
     document LONGTEXT, 
     PRIMARY KEY (tenant, id), 
     CONSTRAINT fk_contact_intent_customer_id FOREIGN KEY(tenant, customer_id) REFERENCES customer (tenant, id)
@@ -1050,6 +1135,29 @@ CREATE TABLE suppression (
 )CHARSET=utf8mb4 ENGINE=InnoDB COLLATE utf8mb4_0900_bin;
 CREATE INDEX ix_suppression_address ON suppression (tenant, address, id);
 CREATE INDEX ix_suppression_customer_id ON suppression (tenant, customer_id, id);
+CREATE TABLE task (
+    tenant VARCHAR(64) NOT NULL, 
+    id BINARY(16) NOT NULL, 
+    version BIGINT NOT NULL, 
+    live SMALLINT, 
+    added_at DATETIME(6) NOT NULL, 
+    added_by LONGTEXT, 
+    added_because LONGTEXT, 
+    title LONGTEXT NOT NULL, 
+    customer_id BINARY(16), 
+    created_at DATETIME(6) NOT NULL, 
+    due DATETIME(6), 
+    priority BIGINT NOT NULL, 
+    status VARCHAR(255) NOT NULL, 
+    completed_at DATETIME(6), 
+    `key` VARCHAR(255) NOT NULL, 
+    document LONGTEXT, 
+    PRIMARY KEY (tenant, id), 
+    CONSTRAINT uq_task_key UNIQUE (tenant, `key`, live), 
+    CONSTRAINT fk_task_customer_id FOREIGN KEY(tenant, customer_id) REFERENCES customer (tenant, id)
+)CHARSET=utf8mb4 ENGINE=InnoDB COLLATE utf8mb4_0900_bin;
+CREATE INDEX ix_task_customer_id ON task (tenant, customer_id, id);
+CREATE INDEX ix_task_status_due ON task (tenant, status, due, id);
 CREATE TABLE touchpoint (
     tenant VARCHAR(64) NOT NULL, 
     id BINARY(16) NOT NULL, 

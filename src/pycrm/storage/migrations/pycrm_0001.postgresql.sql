@@ -1,3 +1,27 @@
+CREATE TABLE campaign (
+    tenant TEXT COLLATE "C" NOT NULL, 
+    id UUID NOT NULL, 
+    version BIGINT NOT NULL, 
+    live SMALLINT, 
+    added_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    added_by TEXT COLLATE "C", 
+    added_because TEXT COLLATE "C", 
+    code TEXT COLLATE "C" NOT NULL, 
+    name TEXT COLLATE "C" NOT NULL, 
+    objective TEXT COLLATE "C" NOT NULL, 
+    kind TEXT COLLATE "C" NOT NULL, 
+    text TEXT COLLATE "C" NOT NULL, 
+    status TEXT COLLATE "C" NOT NULL, 
+    segment TEXT COLLATE "C", 
+    open_list BOOLEAN NOT NULL, 
+    purpose TEXT COLLATE "C" NOT NULL, 
+    channel TEXT COLLATE "C" NOT NULL, 
+    parent_id UUID, 
+    document JSONB, 
+    PRIMARY KEY (tenant, id), 
+    CONSTRAINT uq_campaign_code UNIQUE (tenant, code, live)
+);
+CREATE INDEX ix_campaign_segment ON campaign (tenant, segment, id) WHERE segment IS NOT NULL;
 CREATE TABLE capture_form (
     tenant TEXT COLLATE "C" NOT NULL, 
     id UUID NOT NULL, 
@@ -219,6 +243,27 @@ CREATE TABLE offer (
     CONSTRAINT uq_offer_code UNIQUE (tenant, code, live)
 );
 CREATE INDEX ix_offer_priority ON offer (tenant, priority, id);
+CREATE TABLE play (
+    tenant TEXT COLLATE "C" NOT NULL, 
+    id UUID NOT NULL, 
+    version BIGINT NOT NULL, 
+    live SMALLINT, 
+    added_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    added_by TEXT COLLATE "C", 
+    added_because TEXT COLLATE "C", 
+    code TEXT COLLATE "C" NOT NULL, 
+    revision BIGINT NOT NULL, 
+    stage TEXT COLLATE "C" NOT NULL, 
+    trigger TEXT COLLATE "C" NOT NULL, 
+    action TEXT COLLATE "C" NOT NULL, 
+    text TEXT COLLATE "C" NOT NULL, 
+    kind TEXT COLLATE "C" NOT NULL, 
+    purpose TEXT COLLATE "C" NOT NULL, 
+    channel TEXT COLLATE "C" NOT NULL, 
+    document JSONB, 
+    PRIMARY KEY (tenant, id), 
+    CONSTRAINT uq_play_code_revision UNIQUE (tenant, code, revision, live)
+);
 CREATE TABLE product (
     tenant TEXT COLLATE "C" NOT NULL, 
     id UUID NOT NULL, 
@@ -515,6 +560,45 @@ CREATE TABLE assignment (
 );
 CREATE INDEX ix_assignment_customer_id ON assignment (tenant, customer_id, id);
 CREATE INDEX ix_assignment_experiment_id_assigned_at ON assignment (tenant, experiment_id, assigned_at, id);
+CREATE TABLE campaign_member (
+    tenant TEXT COLLATE "C" NOT NULL, 
+    id UUID NOT NULL, 
+    version BIGINT NOT NULL, 
+    live SMALLINT, 
+    added_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    added_by TEXT COLLATE "C", 
+    added_because TEXT COLLATE "C", 
+    campaign_id UUID NOT NULL, 
+    customer_id UUID NOT NULL, 
+    listed_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    why TEXT COLLATE "C" NOT NULL, 
+    document JSONB, 
+    PRIMARY KEY (tenant, id), 
+    CONSTRAINT uq_campaign_member_campaign_id_customer_id UNIQUE (tenant, campaign_id, customer_id, live), 
+    CONSTRAINT fk_campaign_member_campaign_id FOREIGN KEY(tenant, campaign_id) REFERENCES campaign (tenant, id), 
+    CONSTRAINT fk_campaign_member_customer_id FOREIGN KEY(tenant, customer_id) REFERENCES customer (tenant, id)
+);
+CREATE INDEX ix_campaign_member_campaign_id ON campaign_member (tenant, campaign_id, id);
+CREATE INDEX ix_campaign_member_customer_id ON campaign_member (tenant, customer_id, id);
+CREATE TABLE chat_session (
+    tenant TEXT COLLATE "C" NOT NULL, 
+    id UUID NOT NULL, 
+    version BIGINT NOT NULL, 
+    live SMALLINT, 
+    added_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    added_by TEXT COLLATE "C", 
+    added_because TEXT COLLATE "C", 
+    customer_id UUID, 
+    anonymous_id TEXT COLLATE "C", 
+    opened_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    closed_at TIMESTAMP WITH TIME ZONE, 
+    outcome TEXT COLLATE "C", 
+    document JSONB, 
+    PRIMARY KEY (tenant, id), 
+    CONSTRAINT fk_chat_session_customer_id FOREIGN KEY(tenant, customer_id) REFERENCES customer (tenant, id)
+);
+CREATE INDEX ix_chat_session_anonymous_id ON chat_session (tenant, anonymous_id, id) WHERE anonymous_id IS NOT NULL;
+CREATE INDEX ix_chat_session_customer_id ON chat_session (tenant, customer_id, id) WHERE customer_id IS NOT NULL;
 CREATE TABLE consent_entry (
     tenant TEXT COLLATE "C" NOT NULL, 
     id UUID NOT NULL, 
@@ -559,6 +643,7 @@ CREATE TABLE contact_intent (
     purpose TEXT COLLATE "C" NOT NULL, 
     send_at TIMESTAMP WITH TIME ZONE NOT NULL, 
     plan TEXT COLLATE "C", 
+    campaign_id UUID, 
     document JSONB, 
     PRIMARY KEY (tenant, id), 
     CONSTRAINT fk_contact_intent_customer_id FOREIGN KEY(tenant, customer_id) REFERENCES customer (tenant, id)
@@ -1050,6 +1135,29 @@ CREATE TABLE suppression (
 );
 CREATE INDEX ix_suppression_address ON suppression (tenant, address, id) WHERE address IS NOT NULL;
 CREATE INDEX ix_suppression_customer_id ON suppression (tenant, customer_id, id) WHERE customer_id IS NOT NULL;
+CREATE TABLE task (
+    tenant TEXT COLLATE "C" NOT NULL, 
+    id UUID NOT NULL, 
+    version BIGINT NOT NULL, 
+    live SMALLINT, 
+    added_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    added_by TEXT COLLATE "C", 
+    added_because TEXT COLLATE "C", 
+    title TEXT COLLATE "C" NOT NULL, 
+    customer_id UUID, 
+    created_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    due TIMESTAMP WITH TIME ZONE, 
+    priority BIGINT NOT NULL, 
+    status TEXT COLLATE "C" NOT NULL, 
+    completed_at TIMESTAMP WITH TIME ZONE, 
+    key TEXT COLLATE "C" NOT NULL, 
+    document JSONB, 
+    PRIMARY KEY (tenant, id), 
+    CONSTRAINT uq_task_key UNIQUE (tenant, key, live), 
+    CONSTRAINT fk_task_customer_id FOREIGN KEY(tenant, customer_id) REFERENCES customer (tenant, id)
+);
+CREATE INDEX ix_task_customer_id ON task (tenant, customer_id, id) WHERE customer_id IS NOT NULL;
+CREATE INDEX ix_task_status_due ON task (tenant, status, due, id);
 CREATE TABLE touchpoint (
     tenant TEXT COLLATE "C" NOT NULL, 
     id UUID NOT NULL, 

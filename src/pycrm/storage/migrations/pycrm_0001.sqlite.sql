@@ -1,3 +1,28 @@
+CREATE TABLE campaign (
+    tenant TEXT NOT NULL, 
+    id BLOB NOT NULL, 
+    version INTEGER NOT NULL, 
+    live INTEGER, 
+    added_at TEXT NOT NULL, 
+    added_by TEXT, 
+    added_because TEXT, 
+    code TEXT NOT NULL, 
+    name TEXT NOT NULL, 
+    objective TEXT NOT NULL, 
+    kind TEXT NOT NULL, 
+    text TEXT NOT NULL, 
+    status TEXT NOT NULL, 
+    segment TEXT, 
+    open_list INTEGER NOT NULL, 
+    purpose TEXT NOT NULL, 
+    channel TEXT NOT NULL, 
+    parent_id BLOB, 
+    document TEXT, 
+    PRIMARY KEY (tenant, id), 
+    CONSTRAINT uq_campaign_code UNIQUE (tenant, code, live)
+)
+ STRICT;
+CREATE INDEX ix_campaign_segment ON campaign (tenant, segment, id) WHERE segment IS NOT NULL;
 CREATE TABLE capture_form (
     tenant TEXT NOT NULL, 
     id BLOB NOT NULL, 
@@ -230,6 +255,28 @@ CREATE TABLE offer (
 )
  STRICT;
 CREATE INDEX ix_offer_priority ON offer (tenant, priority, id);
+CREATE TABLE play (
+    tenant TEXT NOT NULL, 
+    id BLOB NOT NULL, 
+    version INTEGER NOT NULL, 
+    live INTEGER, 
+    added_at TEXT NOT NULL, 
+    added_by TEXT, 
+    added_because TEXT, 
+    code TEXT NOT NULL, 
+    revision INTEGER NOT NULL, 
+    stage TEXT NOT NULL, 
+    "trigger" TEXT NOT NULL, 
+    action TEXT NOT NULL, 
+    text TEXT NOT NULL, 
+    kind TEXT NOT NULL, 
+    purpose TEXT NOT NULL, 
+    channel TEXT NOT NULL, 
+    document TEXT, 
+    PRIMARY KEY (tenant, id), 
+    CONSTRAINT uq_play_code_revision UNIQUE (tenant, code, revision, live)
+)
+ STRICT;
 CREATE TABLE product (
     tenant TEXT NOT NULL, 
     id BLOB NOT NULL, 
@@ -551,6 +598,47 @@ CREATE TABLE assignment (
  STRICT;
 CREATE INDEX ix_assignment_customer_id ON assignment (tenant, customer_id, id);
 CREATE INDEX ix_assignment_experiment_id_assigned_at ON assignment (tenant, experiment_id, assigned_at, id);
+CREATE TABLE campaign_member (
+    tenant TEXT NOT NULL, 
+    id BLOB NOT NULL, 
+    version INTEGER NOT NULL, 
+    live INTEGER, 
+    added_at TEXT NOT NULL, 
+    added_by TEXT, 
+    added_because TEXT, 
+    campaign_id BLOB NOT NULL, 
+    customer_id BLOB NOT NULL, 
+    listed_at TEXT NOT NULL, 
+    why TEXT NOT NULL, 
+    document TEXT, 
+    PRIMARY KEY (tenant, id), 
+    CONSTRAINT uq_campaign_member_campaign_id_customer_id UNIQUE (tenant, campaign_id, customer_id, live), 
+    CONSTRAINT fk_campaign_member_campaign_id FOREIGN KEY(tenant, campaign_id) REFERENCES campaign (tenant, id), 
+    CONSTRAINT fk_campaign_member_customer_id FOREIGN KEY(tenant, customer_id) REFERENCES customer (tenant, id)
+)
+ STRICT;
+CREATE INDEX ix_campaign_member_campaign_id ON campaign_member (tenant, campaign_id, id);
+CREATE INDEX ix_campaign_member_customer_id ON campaign_member (tenant, customer_id, id);
+CREATE TABLE chat_session (
+    tenant TEXT NOT NULL, 
+    id BLOB NOT NULL, 
+    version INTEGER NOT NULL, 
+    live INTEGER, 
+    added_at TEXT NOT NULL, 
+    added_by TEXT, 
+    added_because TEXT, 
+    customer_id BLOB, 
+    anonymous_id TEXT, 
+    opened_at TEXT NOT NULL, 
+    closed_at TEXT, 
+    outcome TEXT, 
+    document TEXT, 
+    PRIMARY KEY (tenant, id), 
+    CONSTRAINT fk_chat_session_customer_id FOREIGN KEY(tenant, customer_id) REFERENCES customer (tenant, id)
+)
+ STRICT;
+CREATE INDEX ix_chat_session_anonymous_id ON chat_session (tenant, anonymous_id, id) WHERE anonymous_id IS NOT NULL;
+CREATE INDEX ix_chat_session_customer_id ON chat_session (tenant, customer_id, id) WHERE customer_id IS NOT NULL;
 CREATE TABLE consent_entry (
     tenant TEXT NOT NULL, 
     id BLOB NOT NULL, 
@@ -596,6 +684,7 @@ CREATE TABLE contact_intent (
     purpose TEXT NOT NULL, 
     send_at TEXT NOT NULL, 
     "plan" TEXT, 
+    campaign_id BLOB, 
     document TEXT, 
     PRIMARY KEY (tenant, id), 
     CONSTRAINT fk_contact_intent_customer_id FOREIGN KEY(tenant, customer_id) REFERENCES customer (tenant, id)
@@ -1109,6 +1198,30 @@ CREATE TABLE suppression (
  STRICT;
 CREATE INDEX ix_suppression_address ON suppression (tenant, address, id) WHERE address IS NOT NULL;
 CREATE INDEX ix_suppression_customer_id ON suppression (tenant, customer_id, id) WHERE customer_id IS NOT NULL;
+CREATE TABLE task (
+    tenant TEXT NOT NULL, 
+    id BLOB NOT NULL, 
+    version INTEGER NOT NULL, 
+    live INTEGER, 
+    added_at TEXT NOT NULL, 
+    added_by TEXT, 
+    added_because TEXT, 
+    title TEXT NOT NULL, 
+    customer_id BLOB, 
+    created_at TEXT NOT NULL, 
+    due TEXT, 
+    priority INTEGER NOT NULL, 
+    status TEXT NOT NULL, 
+    completed_at TEXT, 
+    "key" TEXT NOT NULL, 
+    document TEXT, 
+    PRIMARY KEY (tenant, id), 
+    CONSTRAINT uq_task_key UNIQUE (tenant, "key", live), 
+    CONSTRAINT fk_task_customer_id FOREIGN KEY(tenant, customer_id) REFERENCES customer (tenant, id)
+)
+ STRICT;
+CREATE INDEX ix_task_customer_id ON task (tenant, customer_id, id) WHERE customer_id IS NOT NULL;
+CREATE INDEX ix_task_status_due ON task (tenant, status, due, id);
 CREATE TABLE touchpoint (
     tenant TEXT NOT NULL, 
     id BLOB NOT NULL, 

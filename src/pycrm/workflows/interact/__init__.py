@@ -1,5 +1,6 @@
 """Interact: a dialogue that learns. For each customer the next thing worth asking or telling, and what came of it."""
 
+from pycrm.workflows.interact.campaigning import Launched, Played, launch, play
 from pycrm.workflows.interact.capturing import Captured, capture
 from pycrm.workflows.interact.following import Followed, follow, send_newsletter
 from pycrm.workflows.interact.house import HOUSE_PLAN, ROUTES
@@ -14,12 +15,16 @@ __all__ = [
     "Due",
     "Followed",
     "InteractReport",
+    "Launched",
+    "Played",
     "RecordReport",
     "answer_rates",
     "capture",
     "due",
     "follow",
+    "launch",
     "plan",
+    "play",
     "record",
     "send_newsletter",
 ]

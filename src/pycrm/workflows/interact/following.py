@@ -203,12 +203,7 @@ def _had(unit: UnitOfWork, known: Aliases, plan: str) -> Mapping[UUID, set[str]]
 def _dialogue(unit: UnitOfWork, known: Aliases, as_of: date, at: datetime) -> Dialogue:
     half_a_year = timedelta(days=180)
     dialogue = Dialogue.read(unit, known, at=at, run="", as_of=as_of, again_after=timedelta(0), since=at - half_a_year)
-    if dialogue.last_plan is not None and at < dialogue.last_plan:
-        raise InvalidValueError(
-            "at",
-            at,
-            f"the newest intent was made at {dialogue.last_plan.isoformat()}; give a time that is not before it",
-        )
+    dialogue.refuse_earlier(at)
     return dialogue
 
 

@@ -230,12 +230,7 @@ class _Planner:
         since = at - max(2 * knowledge.rest, timedelta(days=32))
         now = aliases(unit)
         dialogue = Dialogue.read(unit, now, at=at, run=run, as_of=as_of, again_after=knowledge.again_after, since=since)
-        if dialogue.last_plan is not None and at < dialogue.last_plan:
-            raise InvalidValueError(
-                "at",
-                at,
-                f"the newest intent was made at {dialogue.last_plan.isoformat()}; give a time that is not before it",
-            )
+        dialogue.refuse_earlier(at)
         conditions = [approach.concerns for approach in knowledge.approaches if approach.concerns is not None]
         purchases = Purchases.read(unit, at, now, with_articles=_speak_of(conditions, {"owned"}))
         for who, when in purchases.last.items():

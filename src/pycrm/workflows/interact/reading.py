@@ -10,6 +10,7 @@ from uuid import UUID
 import attrs
 from attrs import Factory, define
 
+from pycrm.errors import InvalidValueError
 from pycrm.model.contact_policy import ContactMade, ContactPolicy, Suppression
 from pycrm.model.intent import ContactIntent
 from pycrm.model.interaction import Direction, Interaction
@@ -135,6 +136,15 @@ class Dialogue:
             elif direction == Direction.OUT and not key.startswith(INTENT_KEY):
                 self.contacts.setdefault(who, []).append((channel, when, None))
         return self
+
+    def refuse_earlier(self, at: datetime) -> None:
+        """Refuse a clock before the newest intent: what was planned then would count as the future."""
+        if self.last_plan is not None and at < self.last_plan:
+            raise InvalidValueError(
+                "at",
+                at,
+                f"the newest intent was made at {self.last_plan.isoformat()}; give a time that is not before it",
+            )
 
     def sign(self, customer_id: UUID, at: datetime) -> None:
         """Take a sign of life."""

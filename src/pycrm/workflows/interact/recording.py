@@ -259,6 +259,7 @@ class _Recorder:
             summary=event.text,
             outcome=str(event.kind),
             sentiment=event.sentiment,
+            campaign_id=None if intent is None else intent.campaign_id,
             idempotency_key=(_EVENT_KEY if intent is None else INTENT_KEY) + event.key,
             payload=CustomFields({} if intent is None else {"intent": str(intent.id)}),
         )
