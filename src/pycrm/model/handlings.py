@@ -10,6 +10,8 @@ from typing import Any
 
 from pycrm.errors import InvalidValueError
 from pycrm.model.assessment import Assessment
+from pycrm.model.campaign import CampaignMember
+from pycrm.model.chat import ChatSession
 from pycrm.model.consent import ConsentEntry, LegalBasis
 from pycrm.model.contact_policy import ContactPolicy, Suppression
 from pycrm.model.customer import Customer, Organisation, PersonName, Processing
@@ -35,9 +37,7 @@ from pycrm.model.referral import Referral
 from pycrm.model.reward import Redemption
 from pycrm.model.segment import SegmentMembership
 from pycrm.model.source import IdentityLink, SourceRecord
-from pycrm.model.campaign import CampaignMember
 from pycrm.model.task import Task
-from pycrm.model.chat import ChatSession
 from pycrm.model.touchpoint import Touchpoint
 
 __all__ = ["HANDLINGS", "handling_of"]

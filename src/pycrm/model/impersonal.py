@@ -8,7 +8,6 @@ from typing import Any
 from pycrm.model.action_plan import ActionPlan
 from pycrm.model.auto_response import ResponseBook
 from pycrm.model.campaign import Campaign
-from pycrm.model.play import Play
 from pycrm.model.content import Content
 from pycrm.model.earning import EarningRule, ProgramBudget
 from pycrm.model.experiment import Decision, Experiment, Finding
@@ -20,6 +19,7 @@ from pycrm.model.newsletter import Newsletter
 from pycrm.model.nurture import NurtureSequence
 from pycrm.model.offer import Offer
 from pycrm.model.order import Product
+from pycrm.model.play import Play
 from pycrm.model.privacy import Handling, Sensitivity
 from pycrm.model.referral import ReferralProgram
 from pycrm.model.reward import Reward
