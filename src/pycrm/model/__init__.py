@@ -21,6 +21,17 @@ if TYPE_CHECKING:
         ResponseBook,
         ResponseRule,
     )
+    from pycrm.model.campaign import (
+        Campaign,
+        CampaignMember,
+        CampaignStatus,
+    )
+    from pycrm.model.chat import (
+        ChatOutcome,
+        ChatRole,
+        ChatSession,
+        ChatTurn,
+    )
     from pycrm.model.consent import (
         CaptureSource,
         ConsentEntry,
@@ -248,6 +259,13 @@ if TYPE_CHECKING:
         Refund,
         UnallocatedRefund,
     )
+    from pycrm.model.play import (
+        Play,
+        PlayAction,
+        PlayDue,
+        PlayTrigger,
+        plays_due,
+    )
     from pycrm.model.points import (
         Posted,
     )
@@ -329,6 +347,11 @@ if TYPE_CHECKING:
         members_at,
         rebuild_segment,
     )
+    from pycrm.model.self_service import (
+        Containment,
+        IvrPath,
+        containment,
+    )
     from pycrm.model.send_time import (
         first_free_time,
     )
@@ -341,6 +364,10 @@ if TYPE_CHECKING:
         IdentityLink,
         SourceRecord,
         identities,
+    )
+    from pycrm.model.task import (
+        Task,
+        TaskStatus,
     )
     from pycrm.model.template import (
         Markup,
@@ -392,6 +419,9 @@ _HOME = {
     "BLANK": "pycrm.model.privacy",
     "Bucket": "pycrm.model.points_entry",
     "CURRENCIES": "pycrm.model.money",
+    "Campaign": "pycrm.model.campaign",
+    "CampaignMember": "pycrm.model.campaign",
+    "CampaignStatus": "pycrm.model.campaign",
     "CancelHold": "pycrm.model.points_command",
     "CapPeriod": "pycrm.model.contact_policy",
     "CapSpan": "pycrm.model.points_command",
@@ -399,6 +429,10 @@ _HOME = {
     "CaptureForm": "pycrm.model.form",
     "CaptureSource": "pycrm.model.consent",
     "Channel": "pycrm.model.contact",
+    "ChatOutcome": "pycrm.model.chat",
+    "ChatRole": "pycrm.model.chat",
+    "ChatSession": "pycrm.model.chat",
+    "ChatTurn": "pycrm.model.chat",
     "Closeness": "pycrm.model.knowledge_plan",
     "Command": "pycrm.model.points_command",
     "ConsentEntry": "pycrm.model.consent",
@@ -410,6 +444,7 @@ _HOME = {
     "ContactMade": "pycrm.model.contact_policy",
     "ContactPoint": "pycrm.model.contact",
     "ContactPolicy": "pycrm.model.contact_policy",
+    "Containment": "pycrm.model.self_service",
     "Content": "pycrm.model.content",
     "ContentKind": "pycrm.model.content",
     "Conversion": "pycrm.model.lead",
@@ -463,6 +498,7 @@ _HOME = {
     "Interaction": "pycrm.model.interaction",
     "InteractionKind": "pycrm.model.interaction",
     "Issue": "pycrm.model.newsletter",
+    "IvrPath": "pycrm.model.self_service",
     "KnowledgePlan": "pycrm.model.knowledge_plan",
     "KnowledgeState": "pycrm.model.knowledge",
     "Lead": "pycrm.model.lead",
@@ -512,6 +548,10 @@ _HOME = {
     "Permission": "pycrm.model.consent",
     "PersonName": "pycrm.model.customer",
     "PlannedAction": "pycrm.model.action_plan",
+    "Play": "pycrm.model.play",
+    "PlayAction": "pycrm.model.play",
+    "PlayDue": "pycrm.model.play",
+    "PlayTrigger": "pycrm.model.play",
     "PointsAccount": "pycrm.model.points_account",
     "PointsEntry": "pycrm.model.points_entry",
     "PopUp": "pycrm.model.lead_magnet",
@@ -568,6 +608,8 @@ _HOME = {
     "SubjectRequest": "pycrm.model.privacy",
     "Submission": "pycrm.model.form",
     "Suppression": "pycrm.model.contact_policy",
+    "Task": "pycrm.model.task",
+    "TaskStatus": "pycrm.model.task",
     "Template": "pycrm.model.template",
     "Tier": "pycrm.model.assessment",
     "TierGap": "pycrm.model.tier",
@@ -589,6 +631,7 @@ _HOME = {
     "assign_segments": "pycrm.model.segment",
     "channel_code": "pycrm.model.contact",
     "compose": "pycrm.model.newsletter",
+    "containment": "pycrm.model.self_service",
     "conversion_rate": "pycrm.model.lead",
     "count_outcomes": "pycrm.model.import_run",
     "decisions_in_force": "pycrm.model.merge",
@@ -618,6 +661,7 @@ _HOME = {
     "need_gaps": "pycrm.model.knowledge",
     "new_id": "pycrm.model.entity",
     "objection": "pycrm.model.eligibility",
+    "plays_due": "pycrm.model.play",
     "rebuild_segment": "pycrm.model.segment",
     "recycle_due": "pycrm.model.lead",
     "render": "pycrm.model.template",
@@ -653,6 +697,9 @@ __all__ = [
     "Assignment",
     "AutoResponse",
     "Bucket",
+    "Campaign",
+    "CampaignMember",
+    "CampaignStatus",
     "CancelHold",
     "CapPeriod",
     "CapSpan",
@@ -660,6 +707,10 @@ __all__ = [
     "CaptureForm",
     "CaptureSource",
     "Channel",
+    "ChatOutcome",
+    "ChatRole",
+    "ChatSession",
+    "ChatTurn",
     "Closeness",
     "Command",
     "ConsentEntry",
@@ -671,6 +722,7 @@ __all__ = [
     "ContactMade",
     "ContactPoint",
     "ContactPolicy",
+    "Containment",
     "Content",
     "ContentKind",
     "Conversion",
@@ -721,6 +773,7 @@ __all__ = [
     "Interaction",
     "InteractionKind",
     "Issue",
+    "IvrPath",
     "KnowledgePlan",
     "KnowledgeState",
     "Lead",
@@ -768,6 +821,10 @@ __all__ = [
     "Permission",
     "PersonName",
     "PlannedAction",
+    "Play",
+    "PlayAction",
+    "PlayDue",
+    "PlayTrigger",
     "PointsAccount",
     "PointsEntry",
     "PopUp",
@@ -823,6 +880,8 @@ __all__ = [
     "SubjectRequest",
     "Submission",
     "Suppression",
+    "Task",
+    "TaskStatus",
     "Template",
     "Tier",
     "TierGap",
@@ -844,6 +903,7 @@ __all__ = [
     "assign_segments",
     "channel_code",
     "compose",
+    "containment",
     "conversion_rate",
     "count_outcomes",
     "decisions_in_force",
@@ -873,6 +933,7 @@ __all__ = [
     "need_gaps",
     "new_id",
     "objection",
+    "plays_due",
     "rebuild_segment",
     "recycle_due",
     "render",
