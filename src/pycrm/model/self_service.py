@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 
 from attrs import field, frozen
@@ -51,7 +51,7 @@ class IvrPath:
     @classmethod
     def of(cls, payload: object) -> IvrPath:
         """Return the path that an interaction's payload holds."""
-        held = dict(payload) if hasattr(payload, "keys") else {}
+        held: Mapping[str, object] = payload if isinstance(payload, Mapping) else {}
         menu, person = held.get("menu"), held.get("person", False)
         if not isinstance(menu, tuple | list) or not isinstance(person, bool):
             raise InvalidValueError("payload", payload, "give what IvrPath.payload returns")
