@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pycrm.errors import InvalidValueError
-from pycrm.model.knowledge import CustomerFact, FactKind, FactOrigin, Topic, knowledge_state, need_gaps
+from pycrm.model.knowledge import CustomerFact, FactKind, FactOrigin, Topic, knowledge_index, knowledge_state, need_gaps
 from pycrm.model.time import Period
 
 DAY = datetime(2026, 1, 1, tzinfo=UTC)
@@ -78,3 +78,13 @@ def test_shares_beyond_their_range_are_refused():
         fact(strength=1.5)
     with pytest.raises(InvalidValueError, match="speed"):
         need_gaps([], {(ANN, "speed"): 2.0})
+
+
+def test_the_index_says_how_well_customers_are_known_and_what_is_least_known():
+    held = [fact(confidence=0.5), fact(customer_id=BOB), fact(customer_id=BOB, topic=PRICE)]
+    states = [knowledge_state(who, held, DAY, wanted=[SPEED, PRICE]) for who in (ANN, BOB)]
+    found = knowledge_index(states)
+    assert (found.customers, found.coverage, found.certainty) == (2, 0.75, 0.625)
+    assert list(found.known_of.items()) == [(PRICE, 0.5), (SPEED, 1.0)]
+    with pytest.raises(InvalidValueError, match="states"):
+        knowledge_index([])

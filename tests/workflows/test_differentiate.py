@@ -466,3 +466,27 @@ def test_rules_for_needs_that_make_no_groups_are_refused(wrong):
 
 def test_a_value_next_to_nothing_is_rounded_and_no_error():
     assert differentiate._money(5.490555278919289e-29, EUR) == Money("0.00", EUR)
+
+
+def test_relationships_below_the_threshold_are_told_those_that_fell_first():
+    ana, bob, eve = customer("Ana"), customer("Bob"), customer("Eve")
+
+    def spent(who, days, amount):
+        return Expense(
+            customer_id=who.id, key=f"{who.id}{days}", at=NOW - timedelta(days=days), kind=ExpenseKind.SERVICE,
+            amount=Money(amount, EUR),
+        )  # fmt: skip
+
+    store = store_of(ana, bob, eve, *[order(who, n, 90, 30) for n, who in enumerate((ana, bob, eve))],
+                     spent(ana, 5, 31), spent(bob, 80, 99))  # fmt: skip
+    for day in (TODAY - timedelta(days=30), TODAY):
+        differentiate.assess(store, as_of=day)
+    found = differentiate.alerts(store, as_of=TODAY)
+    assert [(one.customer_id, one.reason.code, one.profit) for one in found] == [
+        (ana.id, "profit.crossed", Money(-1, EUR)),
+        (bob.id, "profit.low", Money(-69, EUR)),
+    ]
+    assert found[0].former == Money(30, EUR)
+    assert len(differentiate.alerts(store, as_of=TODAY, least=31)) == 3
+    with pytest.raises(NotEstimableError, match="no snapshot"):
+        differentiate.alerts(store, as_of=date(2020, 1, 1))

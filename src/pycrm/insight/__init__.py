@@ -1,5 +1,7 @@
 """What happened and why: fairness of treatment, cohorts and flows; satisfaction and its drivers."""
 
+from pycrm.insight.adoption import Adoption, Efficiency, adoption, process_efficiency
+from pycrm.insight.associations import Association, associations
 from pycrm.insight.cohorts import (
     Decomposition,
     RetentionTriangle,
@@ -22,8 +24,11 @@ from pycrm.insight.treatment import Floor, TreatmentAudit, TreatmentPolicy, appl
 
 __all__ = [
     "REVIEW",
+    "Adoption",
+    "Association",
     "Decomposition",
     "Drivers",
+    "Efficiency",
     "FairnessAudit",
     "Floor",
     "GroupMean",
@@ -34,7 +39,9 @@ __all__ = [
     "SurveyScore",
     "TreatmentAudit",
     "TreatmentPolicy",
+    "adoption",
     "apply_policy",
+    "associations",
     "audit_means",
     "audit_selection",
     "customer_effort",
@@ -44,6 +51,7 @@ __all__ = [
     "drivers",
     "identity_groups",
     "net_promoter_score",
+    "process_efficiency",
     "referral_signs",
     "retention_triangle",
     "unusual_amounts",

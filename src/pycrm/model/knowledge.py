@@ -19,9 +19,11 @@ __all__ = [
     "CustomerFact",
     "FactKind",
     "FactOrigin",
+    "KnowledgeIndex",
     "KnowledgeState",
     "NeedGap",
     "Topic",
+    "knowledge_index",
     "knowledge_state",
     "need_gaps",
 ]
@@ -179,6 +181,54 @@ def knowledge_state(
 
 def _rank(fact: CustomerFact, order: list[FactOrigin]) -> tuple[int, float, datetime, str]:
     return -order.index(fact.origin), fact.confidence, fact.recorded_at, str(fact.id)
+
+
+@frozen(kw_only=True)
+class KnowledgeIndex:
+    """How well a business knows its customers.
+
+    Parameters
+    ----------
+    customers : int
+        Asked about.
+    coverage, certainty : float
+        Mean share of the wanted topics that are known; the same, each counted with its confidence.
+    known_of : Mapping of Topic to float
+        Share of the customers of whom each wanted topic is known, the least known first.
+    """
+
+    customers: int
+    coverage: float
+    certainty: float
+    known_of: Mapping[Topic, float]
+
+
+def knowledge_index(states: Iterable[KnowledgeState]) -> KnowledgeIndex:
+    """Return how well the customers of `states` are known; somebody of whom nothing is known is a state too.
+
+    Raises
+    ------
+    InvalidValueError
+        If there is no state.
+
+    Examples
+    --------
+    >>> from datetime import UTC
+    >>> day, topic = datetime(2026, 1, 1, tzinfo=UTC), Topic(FactKind.NEED, "speed")
+    >>> knowledge_index([knowledge_state(UUID(int=1), [], day, wanted=[topic])]).coverage
+    0.0
+    """
+    held = list(states)
+    if not held:
+        raise InvalidValueError("states", held, "give the state of at least one customer")
+    wanted = sorted(frozenset[Topic]().union(*(state.wanted for state in held)))
+    shares = {topic: sum(topic in state.facts for state in held) / len(held) for topic in wanted}
+    return KnowledgeIndex(
+        customers=len(held),
+        coverage=sum(state.coverage for state in held) / len(held),
+        certainty=sum(state.certainty for state in held) / len(held),
+        known_of=dict(sorted(shares.items(), key=lambda item: (item[1], item[0]))),
+    )
 
 
 @frozen(kw_only=True)
