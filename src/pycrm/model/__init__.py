@@ -5,6 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from pycrm.model.account import (
+        Accounts,
+        accounts,
+    )
     from pycrm.model.action_plan import (
         ActionPlan,
         ActionStatus,
@@ -178,9 +182,11 @@ if TYPE_CHECKING:
         CustomerFact,
         FactKind,
         FactOrigin,
+        KnowledgeIndex,
         KnowledgeState,
         NeedGap,
         Topic,
+        knowledge_index,
         knowledge_state,
         need_gaps,
     )
@@ -403,6 +409,7 @@ if TYPE_CHECKING:
 _HOME = {
     "ALLOWED": "pycrm.model.lifecycle",
     "ALLOWED_LEAD_STATES": "pycrm.model.lead",
+    "Accounts": "pycrm.model.account",
     "ActionPlan": "pycrm.model.action_plan",
     "ActionStatus": "pycrm.model.action_plan",
     "ActivityStatus": "pycrm.model.journey",
@@ -499,6 +506,7 @@ _HOME = {
     "InteractionKind": "pycrm.model.interaction",
     "Issue": "pycrm.model.newsletter",
     "IvrPath": "pycrm.model.self_service",
+    "KnowledgeIndex": "pycrm.model.knowledge",
     "KnowledgePlan": "pycrm.model.knowledge_plan",
     "KnowledgeState": "pycrm.model.knowledge",
     "Lead": "pycrm.model.lead",
@@ -624,6 +632,7 @@ _HOME = {
     "ValueKind": "pycrm.model.nurture",
     "WantedTopic": "pycrm.model.knowledge_plan",
     "Where": "pycrm.model.predicate",
+    "accounts": "pycrm.model.account",
     "activity_status": "pycrm.model.journey",
     "age_on": "pycrm.model.facts",
     "all_of": "pycrm.model.predicate",
@@ -647,6 +656,7 @@ _HOME = {
     "in_order": "pycrm.model.segment",
     "interest_match": "pycrm.model.interest",
     "judge": "pycrm.model.referral",
+    "knowledge_index": "pycrm.model.knowledge",
     "knowledge_state": "pycrm.model.knowledge",
     "lead_state": "pycrm.model.lead",
     "learnt_interest": "pycrm.model.interest",
@@ -683,6 +693,7 @@ __all__ = [
     "NO_FIELDS",
     "OBJECTIONS",
     "SALESFORCE_LABELS",
+    "Accounts",
     "ActionPlan",
     "ActionStatus",
     "ActivityStatus",
@@ -774,6 +785,7 @@ __all__ = [
     "InteractionKind",
     "Issue",
     "IvrPath",
+    "KnowledgeIndex",
     "KnowledgePlan",
     "KnowledgeState",
     "Lead",
@@ -896,6 +908,7 @@ __all__ = [
     "ValueKind",
     "WantedTopic",
     "Where",
+    "accounts",
     "activity_status",
     "age_on",
     "all_of",
@@ -919,6 +932,7 @@ __all__ = [
     "in_order",
     "interest_match",
     "judge",
+    "knowledge_index",
     "knowledge_state",
     "lead_state",
     "learnt_interest",
