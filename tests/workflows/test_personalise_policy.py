@@ -436,3 +436,24 @@ def test_a_customer_without_history_is_decided_for_as_any_other():
     [decision] = everything(store, OfferDecision)
     assert decision.sku == "pot"
     assert decision.since is not None
+
+
+def test_a_split_that_cannot_be_chance_is_refused_and_a_planned_one_is_not():
+    store, _ = decided(*people(300), offer("pot", 200, cost=2), NEWS, under=policy(holdout=0.5))
+    who = everything(store, Customer)
+    with store.begin() as unit:
+        for number, one in enumerate(who):
+            unit.of(Order).add(order(one, number, -1, 20 + number % 5))
+        unit.commit()
+    planned = personalise.evaluate(store, "weekly", as_of=TODAY + WEEK, at=NOW + WEEK, holdout=0.5)
+    assert planned.treated + planned.controls == 300
+    with pytest.raises(InvalidDataError):
+        personalise.evaluate(store, "weekly", as_of=TODAY + WEEK, at=NOW + WEEK, holdout=0.1)
+
+
+def test_what_a_person_gave_instead_teaches_nothing_of_the_context():
+    store, _ = decided(*people(1), offer("pot"), offer("mug", 5), NEWS)
+    [decision] = everything(store, OfferDecision)
+    personalise.override(store, decision.id, offer="mug", by=ANA_SELLS, note="asked", at=NOW + timedelta(hours=1))
+    later = personalise.decide(store, as_of=TODAY + 2 * WEEK, at=NOW + 2 * WEEK, run="next", policy=policy())
+    assert later.answers == 0

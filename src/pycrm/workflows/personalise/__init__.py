@@ -15,6 +15,7 @@ from pycrm.workflows.personalise.answers import AnswersReport, override, record,
 from pycrm.workflows.personalise.deciding import PersonaliseReport, decide, held_out
 from pycrm.workflows.personalise.moments import Moment, SegmentMoment, moments, segment_moments
 from pycrm.workflows.personalise.proving import evaluate
+from pycrm.workflows.personalise.recommending import Recommended, recommend
 
 __all__ = [
     "AnswersReport",
@@ -23,6 +24,7 @@ __all__ = [
     "Moment",
     "NextStepsReport",
     "PersonaliseReport",
+    "Recommended",
     "SegmentMoment",
     "StepRule",
     "coverage",
@@ -33,6 +35,7 @@ __all__ = [
     "next_steps",
     "override",
     "pull_list",
+    "recommend",
     "record",
     "repeat_sales",
     "segment_moments",

@@ -137,6 +137,7 @@ def decide(
     policy: DecisionPolicy | None = None,
     channels: Sequence[str] = (Channel.EMAIL, Channel.SMS),
     policies: Iterable[ContactPolicy] = (),
+    articles: Mapping[UUID, Sequence[str]] | None = None,
     random: Generator | None = None,
     actor: str | None = None,
 ) -> PersonaliseReport:
@@ -164,6 +165,8 @@ def decide(
         The channels we have, the preferred one first.
     policies : iterable of ContactPolicy
         Rules of contact besides those in the store.
+    articles : mapping of customer id to sequence of str, optional
+        What each is recommended, the best first: `recommend`.
     random : numpy.random.Generator, optional
         Where chance comes from; unless given, it is drawn from policy, run and day, so that the same run decides the same.
     actor : str, optional
@@ -182,7 +185,7 @@ def decide(
         name = f"{'' if policy is None else policy.code}:{run}:{as_of.isoformat()}"
         random = np.random.default_rng(int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big"))
     with store.begin(actor=actor, cause="personalise.decide") as unit:
-        report = _run(unit, as_of, at, run, policy, ours, tuple(policies), random)
+        report = _run(unit, as_of, at, run, policy, ours, tuple(policies), articles or {}, random)
         unit.commit()
     return report
 
@@ -234,6 +237,7 @@ def _run(
     policy: DecisionPolicy | None,
     channels: Sequence[str],
     policies: Sequence[ContactPolicy],
+    articles: Mapping[UUID, Sequence[str]],
     random: Generator,
 ) -> PersonaliseReport:
     offers = sorted(
@@ -256,7 +260,7 @@ def _run(
         if policy is None
         else _by_value(unit, offers, people, objections, np.maximum(left, 0.0), policy, worth, log, bought, at, random)
     )
-    made = _decisions(offers, people, choice, worth, policy, as_of, at, run, channels)
+    made = _decisions(offers, people, choice, worth, policy, as_of, at, run, channels, articles)
     _write(unit, made)
     by_id = {offer.id: offer.code for offer in offers}
     sent = np.flatnonzero(choice.told & (choice.offer >= 0))
@@ -558,9 +562,10 @@ def _decisions(
     at: datetime,
     run: str,
     channels: Sequence[str],
+    articles: Mapping[UUID, Sequence[str]],
 ) -> list[dict[str, Any]]:
     """Return the fields of the decisions, each with its reasons."""
-    writer = _Writer(offers, people, choice, worth, policy, channels)
+    writer = _Writer(offers, people, choice, worth, policy, channels, articles)
     common: dict[str, Any] = {
         "run": run,
         "as_of": as_of,
@@ -596,6 +601,7 @@ class _Writer:
     worth: Worth
     policy: DecisionPolicy | None
     channels: Sequence[str]
+    articles: Mapping[UUID, Sequence[str]]
     ranked: NDArray[np.int64] = Factory(lambda self: self.ranking(), takes_self=True)
     written: dict[object, Reason] = Factory(dict)
     amounts: dict[tuple[int, int, bool], Money] = Factory(dict)
@@ -641,10 +647,15 @@ class _Writer:
                 made |= self.value(row, column, reasons, told=told)
         reasons += self.passed(row)
         segment = self.people.segments.get(self.people.ids[row], "")
-        sku = self.article(row, offer, segment)
+        sku = self.recommended(row, offer)
         if sku is not None:
-            text = f"{sku} is the article bought most in this group that he does not own"
-            reasons.append(self.reason(("article", sku), "article", lambda: text))
+            text = f"{sku} is what he is likeliest to want of what he does not own"
+            reasons.append(self.reason(("recommended", sku), "recommended", lambda: text))
+        else:
+            sku = self.article(row, offer, segment)
+            if sku is not None:
+                text = f"{sku} is the article bought most in this group that he does not own"
+                reasons.append(self.reason(("article", sku), "article", lambda: text))
         place = int(self.people.channel[offer.purpose][row])
         if told:
             made["channel"] = self.channels[place]
@@ -701,6 +712,12 @@ class _Writer:
         owned = self.people.owned[row]
         names = ", ".join(f"{self.offers[k].code} (owns {min(owned & set(self.offers[k].skus))})" for k in over)
         return [self.reason(("owned", names), "owned", lambda: f"passed over: {names}")]
+
+    def recommended(self, row: int, offer: Offer) -> str | None:
+        """Return the first of what he is recommended that the offer is for and he does not own."""
+        wanted = self.articles.get(self.people.ids[row], ())
+        owned = self.people.owned[row]
+        return next((sku for sku in wanted if sku not in owned and (not offer.skus or sku in offer.skus)), None)
 
     def article(self, row: int, offer: Offer, segment: str) -> str | None:
         """Return the article to name: the one bought most in his group that he does not own."""

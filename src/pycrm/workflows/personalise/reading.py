@@ -200,7 +200,11 @@ def log_until(
         channel=np.array(picked["channel"], dtype=object),
         fallback=np.array(picked["fallback"], dtype=np.bool_),
         arm=np.array(picked["arm"], dtype=object),
-        context=np.array(picked["context"], dtype=object),
+        # What a person gave instead was not given in that context.
+        context=np.array(
+            [None if id in said else code for id, code in zip(picked["id"], picked["context"], strict=True)],
+            dtype=object,
+        ),
         accepted=np.array([answer == OfferAnswer.ACCEPTED for answer in came], dtype=np.bool_),
         settled=np.array([answer is not None for answer in came], dtype=np.bool_),
     )
