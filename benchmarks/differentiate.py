@@ -5,6 +5,7 @@ The store is made once, beside this program, and copied for each run: the verb w
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -26,12 +27,14 @@ def made(customers: int, orders: int) -> Path:
 
     from pycrm.model.customer import Customer
     from pycrm.model.order import Order
-    from pycrm.storage import write_columns
+    from pycrm.storage import migrations, write_columns
     from pycrm.storage.sql import SqlStore
 
     folder = HERE / ".data"
     folder.mkdir(exist_ok=True)
-    path = folder / f"differentiate-{customers}-{orders}.db"
+    # A file of another schema is no use.
+    schema = hashlib.sha256((Path(migrations.__file__).parent / "pycrm_0001.sqlite.sql").read_bytes()).hexdigest()[:8]
+    path = folder / f"differentiate-{customers}-{orders}-{schema}.db"
     if path.exists():
         return path
     waiting = path.with_suffix(".making")
