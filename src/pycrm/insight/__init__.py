@@ -20,6 +20,13 @@ from pycrm.insight.satisfaction import (
     drivers,
     net_promoter_score,
 )
+from pycrm.insight.stages import (
+    StageSurvival,
+    TransitionMatrix,
+    stage_retention,
+    stage_survival,
+    transition_matrix,
+)
 from pycrm.insight.treatment import Floor, TreatmentAudit, TreatmentPolicy, apply_policy
 
 __all__ = [
@@ -35,8 +42,10 @@ __all__ = [
     "GroupRates",
     "ReferralSigns",
     "RetentionTriangle",
+    "StageSurvival",
     "Step",
     "SurveyScore",
+    "TransitionMatrix",
     "TreatmentAudit",
     "TreatmentPolicy",
     "adoption",
@@ -54,6 +63,9 @@ __all__ = [
     "process_efficiency",
     "referral_signs",
     "retention_triangle",
+    "stage_retention",
+    "stage_survival",
+    "transition_matrix",
     "unusual_amounts",
 ]
 

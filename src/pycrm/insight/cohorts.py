@@ -139,7 +139,7 @@ def retention_triangle(
     active[np.add.outer(np.arange(width), np.arange(width)) >= width] = np.nan
     born = active[:, 0] > 0
     return RetentionTriangle(
-        cohorts=tuple(_first_day(start + int(place), step) for place in np.flatnonzero(born)),
+        cohorts=tuple(first_day(start + int(place), step) for place in np.flatnonzero(born)),
         active=active[born],
         step=step,
         as_of=as_of,
@@ -189,7 +189,7 @@ def customer_flow(
     before = np.r_[0, active[:-1]]
     with np.errstate(invalid="ignore", divide="ignore"):
         rate = np.where(before > 0, retained / before, np.nan)
-    days = np.asarray([np.datetime64(_first_day(start + place, step), "s") for place in range(width)])
+    days = np.asarray([np.datetime64(first_day(start + place, step), "s") for place in range(width)])
     return table.build(
         {
             "period": days,
@@ -278,18 +278,18 @@ def _periods(
     days = table.day_numbers(frame, time) if len(who) else np.empty(0, dtype=np.int64)
     today = int(np.datetime64(as_of, "D").astype(np.int64))
     past = days <= today
-    now = int(_period_of(np.asarray([today + 1]), step)[0])
-    return who[past], _period_of(days[past], step), now
+    now = int(period_of(np.asarray([today + 1]), step)[0])
+    return who[past], period_of(days[past], step), now
 
 
-def _period_of(days: NDArray[np.int64], step: Step) -> NDArray[np.int64]:
+def period_of(days: NDArray[np.int64], step: Step) -> NDArray[np.int64]:
     if step == "week":
         return (days + 3) // 7
     months = days.astype("datetime64[D]").astype("datetime64[M]").astype(np.int64)
     return months // {"month": 1, "quarter": 3, "year": 12}[step]
 
 
-def _first_day(period: int, step: Step) -> dt.date:
+def first_day(period: int, step: Step) -> dt.date:
     if step == "week":
         day: dt.date = np.datetime64(period * 7 - 3, "D").astype(object)
         return day
