@@ -71,6 +71,7 @@ from pycrm.model.reward import Redemption, RedemptionStatus, Reward, RewardKind
 from pycrm.model.segment import Segment, SegmentMembership
 from pycrm.model.snapshot import NamedNumber, NeedsGroup, Snapshot
 from pycrm.model.source import IdentityLink, SourceRecord
+from pycrm.model.strategy import Strategy, StrategyAction
 from pycrm.model.task import Task, TaskStatus
 from pycrm.model.template import Markup, Missing, Rendition, Slot, Template
 from pycrm.model.time import Period
@@ -1023,6 +1024,29 @@ plays = st.builds(
         channel=channels,
     ),
 )
+strategy_plans = st.builds(
+    Strategy,
+    **_entity(
+        code=codes,
+        revision=st.integers(1, 9),
+        segment=maybe(codes),
+        aim=text(),
+        actions=st.builds(
+            lambda words: (
+                StrategyAction(
+                    code="a",
+                    text=words,
+                    steps_before=3,
+                    steps_after=1,
+                    parts=(StrategyAction(code="b", text=words, steps_before=1, steps_after=0),),
+                ),
+            ),
+            text(),
+        ),
+        period=periods(),
+        priority=st.integers(0, 9),
+    ),
+)
 tasks = st.builds(
     lambda created, status, **fields: Task(
         created_at=created, status=status, completed_at=created if status is TaskStatus.DONE else None, **fields
@@ -1234,6 +1258,7 @@ ENTITIES = {
     CampaignMember: campaign_members,
     ChatSession: chat_sessions,
     Play: plays,
+    Strategy: strategy_plans,
     Task: tasks,
     CaptureForm: capture_forms,
     Content: contents,

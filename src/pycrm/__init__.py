@@ -403,6 +403,11 @@ if TYPE_CHECKING:
         SourceRecord,
         identities,
     )
+    from pycrm.model.strategy import (
+        Strategy,
+        StrategyAction,
+        choose_strategy,
+    )
     from pycrm.model.task import (
         Task,
         TaskStatus,
@@ -667,6 +672,8 @@ _HOME = {
     "StatementLine": "pycrm.model.points_statement",
     "StepOption": "pycrm.model.next_step",
     "StoreError": "pycrm.errors",
+    "Strategy": "pycrm.model.strategy",
+    "StrategyAction": "pycrm.model.strategy",
     "Strength": "pycrm.model.customer",
     "SubjectRequest": "pycrm.model.privacy",
     "Submission": "pycrm.model.form",
@@ -698,6 +705,7 @@ _HOME = {
     "any_of": "pycrm.model.predicate",
     "assign_segments": "pycrm.model.segment",
     "channel_code": "pycrm.model.contact",
+    "choose_strategy": "pycrm.model.strategy",
     "compose": "pycrm.model.newsletter",
     "containment": "pycrm.model.self_service",
     "conversion_rate": "pycrm.model.lead",
@@ -970,6 +978,8 @@ __all__ = [
     "StatementLine",
     "StepOption",
     "StoreError",
+    "Strategy",
+    "StrategyAction",
     "Strength",
     "SubjectRequest",
     "Submission",
@@ -1001,6 +1011,7 @@ __all__ = [
     "any_of",
     "assign_segments",
     "channel_code",
+    "choose_strategy",
     "compose",
     "containment",
     "conversion_rate",

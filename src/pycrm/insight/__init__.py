@@ -12,6 +12,7 @@ from pycrm.insight.cohorts import (
 )
 from pycrm.insight.fairness import FairnessAudit, GroupMean, GroupRates, audit_means, audit_selection
 from pycrm.insight.fraud import REVIEW, ReferralSigns, identity_groups, referral_signs, unusual_amounts
+from pycrm.insight.repeat_sales import RepeatSales, repeat_sales
 from pycrm.insight.satisfaction import (
     Drivers,
     SurveyScore,
@@ -41,6 +42,7 @@ __all__ = [
     "GroupMean",
     "GroupRates",
     "ReferralSigns",
+    "RepeatSales",
     "RetentionTriangle",
     "StageSurvival",
     "Step",
@@ -62,6 +64,7 @@ __all__ = [
     "net_promoter_score",
     "process_efficiency",
     "referral_signs",
+    "repeat_sales",
     "retention_triangle",
     "stage_retention",
     "stage_survival",

@@ -371,6 +371,11 @@ if TYPE_CHECKING:
         SourceRecord,
         identities,
     )
+    from pycrm.model.strategy import (
+        Strategy,
+        StrategyAction,
+        choose_strategy,
+    )
     from pycrm.model.task import (
         Task,
         TaskStatus,
@@ -612,6 +617,8 @@ _HOME = {
     "StageChange": "pycrm.model.lifecycle",
     "StatementLine": "pycrm.model.points_statement",
     "StepOption": "pycrm.model.next_step",
+    "Strategy": "pycrm.model.strategy",
+    "StrategyAction": "pycrm.model.strategy",
     "Strength": "pycrm.model.customer",
     "SubjectRequest": "pycrm.model.privacy",
     "Submission": "pycrm.model.form",
@@ -639,6 +646,7 @@ _HOME = {
     "any_of": "pycrm.model.predicate",
     "assign_segments": "pycrm.model.segment",
     "channel_code": "pycrm.model.contact",
+    "choose_strategy": "pycrm.model.strategy",
     "compose": "pycrm.model.newsletter",
     "containment": "pycrm.model.self_service",
     "conversion_rate": "pycrm.model.lead",
@@ -888,6 +896,8 @@ __all__ = [
     "StageChange",
     "StatementLine",
     "StepOption",
+    "Strategy",
+    "StrategyAction",
     "Strength",
     "SubjectRequest",
     "Submission",
@@ -915,6 +925,7 @@ __all__ = [
     "any_of",
     "assign_segments",
     "channel_code",
+    "choose_strategy",
     "compose",
     "containment",
     "conversion_rate",

@@ -25,6 +25,7 @@ from pycrm.model.referral import ReferralProgram
 from pycrm.model.reward import Reward
 from pycrm.model.segment import Segment
 from pycrm.model.snapshot import Snapshot
+from pycrm.model.strategy import Strategy
 from pycrm.model.template import Template
 from pycrm.model.treatment import TreatmentPlan
 
@@ -58,6 +59,7 @@ _PLAIN: Mapping[type[Any], str] = {
     Segment: "name definition",
     Snapshot: "run as_of since until currency customers orders refunds expenses facts interactions parameters groups policy "
     "scoring notes",
+    Strategy: "code revision segment aim actions period priority",
     Template: "code revision language slots renditions",
     TreatmentPlan: "edition levels floors valid_from",
 }

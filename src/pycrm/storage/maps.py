@@ -41,6 +41,7 @@ from pycrm.model.reward import Redemption, Reward
 from pycrm.model.segment import Segment, SegmentMembership
 from pycrm.model.snapshot import Snapshot
 from pycrm.model.source import IdentityLink, SourceRecord
+from pycrm.model.strategy import Strategy
 from pycrm.model.task import Task
 from pycrm.model.template import Template
 from pycrm.model.touchpoint import Touchpoint
@@ -228,6 +229,7 @@ def default_maps() -> tuple[EntityMap, ...]:
             append_only=True,
         ),
         EntityMap.of(ChatSession, references=of_customer, indexes=["customer_id", "anonymous_id"]),
+        EntityMap.of(Strategy, unique=[("code", "revision")], indexes=["segment"]),
         EntityMap.of(Play, unique=[("code", "revision")]),
         EntityMap.of(Task, unique=[("key",)], references=of_customer, indexes=["customer_id", ("status", "due")]),
         EntityMap.of(CaptureForm, unique=[("code",)]),

@@ -456,6 +456,24 @@ CREATE TABLE source_record (
     CONSTRAINT uq_source_record_source_key UNIQUE (tenant, source, `key`, live)
 )CHARSET=utf8mb4 ENGINE=InnoDB COLLATE utf8mb4_nopad_bin;
 CREATE INDEX ix_source_record_received_at ON source_record (tenant, received_at, id);
+CREATE TABLE strategy (
+    tenant VARCHAR(64) NOT NULL, 
+    id BINARY(16) NOT NULL, 
+    version BIGINT NOT NULL, 
+    live SMALLINT, 
+    added_at DATETIME(6) NOT NULL, 
+    added_by LONGTEXT, 
+    added_because LONGTEXT, 
+    code VARCHAR(255) NOT NULL, 
+    revision BIGINT NOT NULL, 
+    segment VARCHAR(255), 
+    aim LONGTEXT NOT NULL, 
+    priority BIGINT NOT NULL, 
+    document LONGTEXT, 
+    PRIMARY KEY (tenant, id), 
+    CONSTRAINT uq_strategy_code_revision UNIQUE (tenant, code, revision, live)
+)CHARSET=utf8mb4 ENGINE=InnoDB COLLATE utf8mb4_nopad_bin;
+CREATE INDEX ix_strategy_segment ON strategy (tenant, segment, id);
 CREATE TABLE subject_request (
     tenant VARCHAR(64) NOT NULL, 
     id BINARY(16) NOT NULL, 

@@ -456,6 +456,24 @@ CREATE TABLE source_record (
     CONSTRAINT uq_source_record_source_key UNIQUE (tenant, source, key, live)
 );
 CREATE INDEX ix_source_record_received_at ON source_record (tenant, received_at, id);
+CREATE TABLE strategy (
+    tenant TEXT COLLATE "C" NOT NULL, 
+    id UUID NOT NULL, 
+    version BIGINT NOT NULL, 
+    live SMALLINT, 
+    added_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    added_by TEXT COLLATE "C", 
+    added_because TEXT COLLATE "C", 
+    code TEXT COLLATE "C" NOT NULL, 
+    revision BIGINT NOT NULL, 
+    segment TEXT COLLATE "C", 
+    aim TEXT COLLATE "C" NOT NULL, 
+    priority BIGINT NOT NULL, 
+    document JSONB, 
+    PRIMARY KEY (tenant, id), 
+    CONSTRAINT uq_strategy_code_revision UNIQUE (tenant, code, revision, live)
+);
+CREATE INDEX ix_strategy_segment ON strategy (tenant, segment, id) WHERE segment IS NOT NULL;
 CREATE TABLE subject_request (
     tenant TEXT COLLATE "C" NOT NULL, 
     id UUID NOT NULL, 

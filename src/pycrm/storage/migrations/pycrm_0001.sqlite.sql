@@ -489,6 +489,25 @@ CREATE TABLE source_record (
 )
  STRICT;
 CREATE INDEX ix_source_record_received_at ON source_record (tenant, received_at, id);
+CREATE TABLE strategy (
+    tenant TEXT NOT NULL, 
+    id BLOB NOT NULL, 
+    version INTEGER NOT NULL, 
+    live INTEGER, 
+    added_at TEXT NOT NULL, 
+    added_by TEXT, 
+    added_because TEXT, 
+    code TEXT NOT NULL, 
+    revision INTEGER NOT NULL, 
+    segment TEXT, 
+    aim TEXT NOT NULL, 
+    priority INTEGER NOT NULL, 
+    document TEXT, 
+    PRIMARY KEY (tenant, id), 
+    CONSTRAINT uq_strategy_code_revision UNIQUE (tenant, code, revision, live)
+)
+ STRICT;
+CREATE INDEX ix_strategy_segment ON strategy (tenant, segment, id) WHERE segment IS NOT NULL;
 CREATE TABLE subject_request (
     tenant TEXT NOT NULL, 
     id BLOB NOT NULL, 
