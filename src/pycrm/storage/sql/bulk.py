@@ -20,6 +20,7 @@ from pycrm.serialize import to_plain
 from pycrm.storage.columns import Rows
 from pycrm.storage.mapping import Column, search_key
 from pycrm.storage.protocols import OnConflict
+from pycrm.storage.sql.calm import uncollected
 
 if TYPE_CHECKING:
     from pycrm.storage.sql.repository import SqlRepository
@@ -159,7 +160,11 @@ class _Writer:
 
     def run(self) -> int:
         """Write everything, in batches."""
-        return sum(self._batch(at, min(at + _BATCH, self.rows.size)) for at in range(0, self.rows.size, _BATCH))
+        written = 0
+        for at in range(0, self.rows.size, _BATCH):
+            with uncollected():
+                written += self._batch(at, min(at + _BATCH, self.rows.size))
+        return written
 
     def _fixed_value(self, name: str) -> Any:
         """Return the default of a field that no column gives, converted and checked once."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pycrm.storage.codec import column_value, plain_at
 from pycrm.storage.query import Query
+from pycrm.storage.sql.calm import uncollected
 
 if TYPE_CHECKING:
     from pycrm.storage.mapping import Column
@@ -60,7 +61,8 @@ class Scan:
         if self.clause.rest is not None:
             rows = [entity for batch in self._repository.stream(self._query) for entity in batch]
             return self._of_entities(rows)
-        return self._read(self._unit.fetch(self.sql() + self.order, self.parameters))
+        with uncollected():
+            return self._read(self._unit.fetch(self.sql() + self.order, self.parameters))
 
     def parts(self, size: int) -> Iterator[dict[str, list[Any]]]:
         """Yield everything in parts of at most `size` rows."""
@@ -72,7 +74,9 @@ class Scan:
         else:
             for rows in self._unit.fetch_parts(self.sql() + self.order, self.parameters, size):
                 if rows:
-                    yield self._read(rows)
+                    with uncollected():
+                        made = self._read(rows)
+                    yield made
 
     def _pages(self, size: int) -> Iterator[dict[str, list[Any]]]:
         """Ask again behind the last row: a result that MariaDB keeps would take the connection from everything else."""
@@ -85,7 +89,9 @@ class Scan:
             sql = f"{asked}{behind}{self.order} LIMIT {p}"
             rows = self._unit.fetch(sql, (*self.parameters, *values, size))
             if rows:
-                yield self._read(rows)
+                with uncollected():
+                    made = self._read(rows)
+                yield made
             if len(rows) < size:
                 return
             last = [

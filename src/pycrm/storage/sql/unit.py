@@ -17,6 +17,7 @@ from pycrm.storage.protocols import Change, Isolation, OnConflict, Told, Upserte
 from pycrm.storage.query import E, Query
 from pycrm.storage.sql.arrow import arrow_batches
 from pycrm.storage.sql.beside import retell
+from pycrm.storage.sql.calm import uncollected
 from pycrm.storage.sql.dialects import Dialect
 from pycrm.storage.sql.repository import SqlRepository
 from pycrm.storage.sql.statements import AT, ID, Statements
@@ -202,23 +203,36 @@ class SqlUnit(Unit):
         """Run a question and yield its rows in parts, which the database keeps until they are asked for."""
         try:
             if self.dialect.name == "postgresql":
-                name = f"pycrm_{next(self._cursors)}"
-                self._cursor.execute(f"DECLARE {name} NO SCROLL CURSOR FOR {sql}", parameters)
-                while True:
-                    self._cursor.execute(f"FETCH FORWARD {size:d} FROM {name}")
-                    rows = list(self._cursor.fetchall())
-                    yield rows
-                    self._check_open()
-                    if len(rows) < size:
-                        self._cursor.execute(f"CLOSE {name}")
-                        return
+                yield from self._declared(sql, parameters, size)
+                return
             cursor = self._link.cursor()
             cursor.execute(sql, parameters)
-            while rows := cursor.fetchmany(size):
+            while True:
+                with uncollected():
+                    rows = cursor.fetchmany(size)
+                if not rows:
+                    return
                 yield rows
+                rows = None  # not two parts at once
                 self._check_open()
         except self._link.errors as error:
             raise self._as_ours(error) from error
+
+    def _declared(self, sql: str, parameters: Sequence[Any], size: int) -> Iterator[list[Any]]:
+        """Yield the rows of a cursor of PostgreSQL; psycopg reads their binary form sooner than their text."""
+        name = f"pycrm_{next(self._cursors)}"
+        options = {} if self._store._core.copied_from is None else {"binary": True}
+        self._cursor.execute(f"DECLARE {name} NO SCROLL CURSOR FOR {sql}", parameters)
+        count = size
+        while count == size:
+            self._cursor.execute(f"FETCH FORWARD {size:d} FROM {name}", (), **options)
+            with uncollected():
+                rows = self._cursor.fetchall()
+            count = len(rows)
+            yield rows
+            rows = None  # not two parts at once
+            self._check_open()
+        self._cursor.execute(f"CLOSE {name}")
 
     def fetch_one(self, sql: str, parameters: Sequence[Any] = ()) -> Any:
         """Run a question and return its first row, or None."""
