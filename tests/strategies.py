@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from pycrm.model.action_plan import ActionPlan, ActionStatus, PlannedAction
 from pycrm.model.assessment import Assessment, Tier
 from pycrm.model.auto_response import RequestClass, ResponseBook, ResponseRule
+from pycrm.model.automation import AutomationRun
 from pycrm.model.campaign import Campaign, CampaignMember, CampaignStatus
 from pycrm.model.chat import ChatRole, ChatSession, ChatTurn
 from pycrm.model.consent import CaptureSource, ConsentEntry, ConsentStatus, LegalBasis, Permission
@@ -606,6 +607,19 @@ planned_actions = st.builds(
     expected=maybe(st.just(Money("9.50", "EUR"))),
     confidence=fractions,
     status=st.sampled_from(ActionStatus),
+)
+spans = st.timedeltas(timedelta(0), timedelta(days=99))
+automation_runs = st.builds(
+    AutomationRun,
+    **_entity(
+        process=codes,
+        key=text(),
+        at=instants,
+        items=st.integers(0, 10**6),
+        by_hand=spans,
+        overseen=spans,
+        basis=maybe(text()),
+    ),
 )
 action_plans = st.builds(
     ActionPlan,
@@ -1303,6 +1317,7 @@ ENTITIES = {
     OfferOverride: offer_overrides,
     NextStep: next_steps(),
     ActionPlan: action_plans,
+    AutomationRun: automation_runs,
     Order: orders(),
     Outcome: outcomes,
     Product: products,

@@ -8,12 +8,14 @@ import pytest
 
 from pycrm.errors import CurrencyMismatchError, InvalidTransitionError, InvalidValueError
 from pycrm.model.action_plan import ActionPlan, ActionStatus, PlannedAction
+from pycrm.model.automation import AutomationRun, time_saved
 from pycrm.model.decision_policy import DecisionPolicy
 from pycrm.model.evidence import Actor, ActorKind, Reason
 from pycrm.model.money import Money
 from pycrm.model.next_step import NextStep, StepOption
 from pycrm.model.offer import Offer, OfferDecision, OfferKind, Sale
 from pycrm.model.offer_log import OfferAnswer, OfferOutcome, OfferOverride
+from pycrm.model.time import Period
 
 DAY = datetime(2026, 5, 1, tzinfo=UTC)
 
@@ -171,3 +173,24 @@ def test_actions_of_a_plan_have_codes_of_their_own_and_one_currency():
         ActionPlan(
             code="p", goal="g", actions=(action("a", expected=euros(1)), action("b", expected=Money("1", "USD")))
         )
+
+
+def run(key, items, *, process="decide", days=0, **more):
+    return AutomationRun(
+        process=process, key=key, at=DAY + timedelta(days=days), items=items, by_hand=timedelta(minutes=2), **more
+    )
+
+
+def test_time_saved_is_summed_by_process_each_run_once_and_may_be_below_zero():
+    runs = [
+        run("a", 30),
+        run("a", 30),
+        run("b", 15, days=1),
+        run("c", 999, days=9),
+        run("a", 1, process="match", overseen=timedelta(minutes=10)),
+    ]
+    saved = time_saved(runs, Period(DAY, DAY + timedelta(days=2)))
+    assert saved == {"decide": timedelta(minutes=90), "match": timedelta(minutes=-8)}
+    assert list(saved) == ["decide", "match"]
+    with pytest.raises(InvalidValueError):
+        run("d", 1, overseen=timedelta(minutes=-1))

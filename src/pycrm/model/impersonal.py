@@ -7,6 +7,7 @@ from typing import Any
 
 from pycrm.model.action_plan import ActionPlan
 from pycrm.model.auto_response import ResponseBook
+from pycrm.model.automation import AutomationRun
 from pycrm.model.campaign import Campaign
 from pycrm.model.content import Content
 from pycrm.model.earning import EarningRule, ProgramBudget
@@ -33,6 +34,7 @@ __all__ = ["impersonal_handlings"]
 
 _PLAIN: Mapping[type[Any], str] = {
     ActionPlan: "code finding_id actions",
+    AutomationRun: "process key at items by_hand overseen basis",
     Campaign: "code name objective kind text status period segment audience not_owning open_list purpose channel cost budget "
     "parent_id",
     CaptureForm: "code fields purposes channel text_version most",

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pycrm.model.action_plan import ActionPlan
 from pycrm.model.assessment import Assessment
 from pycrm.model.auto_response import ResponseBook
+from pycrm.model.automation import AutomationRun
 from pycrm.model.campaign import Campaign, CampaignMember
 from pycrm.model.chat import ChatSession
 from pycrm.model.consent import ConsentEntry
@@ -180,6 +181,7 @@ def default_maps() -> tuple[EntityMap, ...]:
             indexes=["decided_at"],
             append_only=True,
         ),
+        EntityMap.of(AutomationRun, unique=[("process", "key")], indexes=["at"], append_only=True),
         EntityMap.of(ActionPlan, unique=[("code",)], references={"finding_id": Finding}),
         EntityMap.of(ImportRun, unique=[("source", "key")], indexes=["started_at"]),
         EntityMap.of(ContactPolicy, references=of_customer, indexes=["customer_id"]),
