@@ -57,6 +57,10 @@ if TYPE_CHECKING:
         ResponseBook,
         ResponseRule,
     )
+    from pycrm.model.automation import (
+        AutomationRun,
+        time_saved,
+    )
     from pycrm.model.campaign import (
         Campaign,
         CampaignMember,
@@ -461,6 +465,7 @@ _HOME = {
     "Assessment": "pycrm.model.assessment",
     "Assignment": "pycrm.model.experiment",
     "AutoResponse": "pycrm.model.auto_response",
+    "AutomationRun": "pycrm.model.automation",
     "BLANK": "pycrm.model.privacy",
     "BoundaryWarning": "pycrm.errors",
     "Broken": "pycrm.errors",
@@ -745,6 +750,7 @@ _HOME = {
     "shared_identity": "pycrm.model.referral",
     "stage_of": "pycrm.model.lifecycle",
     "time_in_stage": "pycrm.model.journey",
+    "time_saved": "pycrm.model.automation",
     "total": "pycrm.model.money",
     "where": "pycrm.model.predicate",
 }
@@ -775,6 +781,7 @@ __all__ = [
     "Assessment",
     "Assignment",
     "AutoResponse",
+    "AutomationRun",
     "BoundaryWarning",
     "Broken",
     "Bucket",
@@ -1051,6 +1058,7 @@ __all__ = [
     "shared_identity",
     "stage_of",
     "time_in_stage",
+    "time_saved",
     "total",
     "where",
 ]

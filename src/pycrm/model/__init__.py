@@ -25,6 +25,10 @@ if TYPE_CHECKING:
         ResponseBook,
         ResponseRule,
     )
+    from pycrm.model.automation import (
+        AutomationRun,
+        time_saved,
+    )
     from pycrm.model.campaign import (
         Campaign,
         CampaignMember,
@@ -428,6 +432,7 @@ _HOME = {
     "Assessment": "pycrm.model.assessment",
     "Assignment": "pycrm.model.experiment",
     "AutoResponse": "pycrm.model.auto_response",
+    "AutomationRun": "pycrm.model.automation",
     "BLANK": "pycrm.model.privacy",
     "Bucket": "pycrm.model.points_entry",
     "CURRENCIES": "pycrm.model.money",
@@ -686,6 +691,7 @@ _HOME = {
     "shared_identity": "pycrm.model.referral",
     "stage_of": "pycrm.model.lifecycle",
     "time_in_stage": "pycrm.model.journey",
+    "time_saved": "pycrm.model.automation",
     "total": "pycrm.model.money",
     "where": "pycrm.model.predicate",
 }
@@ -715,6 +721,7 @@ __all__ = [
     "Assessment",
     "Assignment",
     "AutoResponse",
+    "AutomationRun",
     "Bucket",
     "Campaign",
     "CampaignMember",
@@ -965,6 +972,7 @@ __all__ = [
     "shared_identity",
     "stage_of",
     "time_in_stage",
+    "time_saved",
     "total",
     "where",
 ]

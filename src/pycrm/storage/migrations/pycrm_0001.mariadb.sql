@@ -1,3 +1,21 @@
+CREATE TABLE automation_run (
+    tenant VARCHAR(64) NOT NULL, 
+    id BINARY(16) NOT NULL, 
+    version BIGINT NOT NULL, 
+    live SMALLINT, 
+    added_at DATETIME(6) NOT NULL, 
+    added_by LONGTEXT, 
+    added_because LONGTEXT, 
+    process VARCHAR(255) NOT NULL, 
+    `key` VARCHAR(255) NOT NULL, 
+    at DATETIME(6) NOT NULL, 
+    items BIGINT NOT NULL, 
+    basis LONGTEXT, 
+    document LONGTEXT, 
+    PRIMARY KEY (tenant, id), 
+    CONSTRAINT uq_automation_run_process_key UNIQUE (tenant, process, `key`, live)
+)CHARSET=utf8mb4 ENGINE=InnoDB COLLATE utf8mb4_nopad_bin;
+CREATE INDEX ix_automation_run_at ON automation_run (tenant, at, id);
 CREATE TABLE campaign (
     tenant VARCHAR(64) NOT NULL, 
     id BINARY(16) NOT NULL, 

@@ -1,3 +1,21 @@
+CREATE TABLE automation_run (
+    tenant TEXT COLLATE "C" NOT NULL, 
+    id UUID NOT NULL, 
+    version BIGINT NOT NULL, 
+    live SMALLINT, 
+    added_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    added_by TEXT COLLATE "C", 
+    added_because TEXT COLLATE "C", 
+    process TEXT COLLATE "C" NOT NULL, 
+    key TEXT COLLATE "C" NOT NULL, 
+    at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    items BIGINT NOT NULL, 
+    basis TEXT COLLATE "C", 
+    document JSONB, 
+    PRIMARY KEY (tenant, id), 
+    CONSTRAINT uq_automation_run_process_key UNIQUE (tenant, process, key, live)
+);
+CREATE INDEX ix_automation_run_at ON automation_run (tenant, at, id);
 CREATE TABLE campaign (
     tenant TEXT COLLATE "C" NOT NULL, 
     id UUID NOT NULL, 

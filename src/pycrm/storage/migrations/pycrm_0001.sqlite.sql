@@ -1,3 +1,22 @@
+CREATE TABLE automation_run (
+    tenant TEXT NOT NULL, 
+    id BLOB NOT NULL, 
+    version INTEGER NOT NULL, 
+    live INTEGER, 
+    added_at TEXT NOT NULL, 
+    added_by TEXT, 
+    added_because TEXT, 
+    process TEXT NOT NULL, 
+    "key" TEXT NOT NULL, 
+    at TEXT NOT NULL, 
+    items INTEGER NOT NULL, 
+    basis TEXT, 
+    document TEXT, 
+    PRIMARY KEY (tenant, id), 
+    CONSTRAINT uq_automation_run_process_key UNIQUE (tenant, process, "key", live)
+)
+ STRICT;
+CREATE INDEX ix_automation_run_at ON automation_run (tenant, at, id);
 CREATE TABLE campaign (
     tenant TEXT NOT NULL, 
     id BLOB NOT NULL, 
