@@ -21,7 +21,7 @@ _READ = ["customer_id", "placed_at", "currency", "status", "lines", "refunds"]
 _SHORTEST, _LONGEST = timedelta(seconds=1), timedelta(days=3650)
 
 
-def purchases(unit: UnitOfWork, until: datetime, *, rows: int = 50_000) -> Iterator[Columns]:
+def purchases(unit: UnitOfWork, until: datetime, *, lines: bool = False, rows: int = 10_000) -> Iterator[Columns]:
     """Yield the orders before `until`, oldest first, in parts of about `rows`, as they stood then.
 
     Parameters
@@ -30,6 +30,8 @@ def purchases(unit: UnitOfWork, until: datetime, *, rows: int = 50_000) -> Itera
         Of the store.
     until : datetime
         Orders placed and refunds made before this moment count, later ones do not.
+    lines : bool
+        Whether to tell what was bought; without it `lines` is empty.
     rows : int
         How many to hold at once.
 
@@ -58,13 +60,13 @@ def purchases(unit: UnitOfWork, until: datetime, *, rows: int = 50_000) -> Itera
         held = read_columns(unit, within, _READ)
         found = len(held["customer_id"])
         if found:
-            yield _part(held, until)
+            yield _part(held, until, lines)
         # The next span is as long as would have held what was asked for, within reason.
         span = min(max(span * min(max(rows / max(found, 1), 0.1), 8.0), _SHORTEST), _LONGEST)
         start = end
 
 
-def _part(held: Any, until: datetime) -> Columns:
+def _part(held: Any, until: datetime, wanted: bool) -> Columns:
     made: Columns = {
         name: [] for name in ("customer", "time", "currency", "gross", "amount", "refunds", "cost", "lines")
     }
@@ -72,7 +74,7 @@ def _part(held: Any, until: datetime) -> Columns:
     for customer, at, currency, status, lines, refunds in zip(*(held[name] for name in _READ), strict=True):
         if status == OrderStatus.CANCELLED:
             continue
-        amount, cost, bought = _NOTHING, None, []
+        amount, cost, bought = _NOTHING, None, _NONE
         for line in lines or ():
             total = Decimal(line["unit_price"]["amount"])
             quantity = line.get("quantity", "1")
@@ -83,12 +85,14 @@ def _part(held: Any, until: datetime) -> Columns:
             if line.get("cost") is not None:
                 cost = _amount(line["cost"]) + (cost or 0)
             amount = amount + total if amount else total
-            bought.append((line["sku"], total))
-        gross, back = amount, []
+            if wanted:
+                # Appended to a tuple: nearly every order has few lines, and a million empty lists would be for nothing.
+                bought = (*bought, (line["sku"], total))
+        gross, back = amount, _NONE
         for refund in refunds or ():
             moment = datetime.fromisoformat(refund["at"])
             if moment < until:
-                back.append((moment, _amount(refund["amount"])))
+                back = (*back, (moment, _amount(refund["amount"])))
                 amount -= back[-1][1]
         customers.append(customer)
         times.append(at)
@@ -102,6 +106,7 @@ def _part(held: Any, until: datetime) -> Columns:
 
 
 _NOTHING = Decimal(0)
+_NONE: tuple[Any, ...] = ()
 
 
 def _amount(money: Any) -> Decimal:

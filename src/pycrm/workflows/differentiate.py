@@ -637,7 +637,7 @@ class _Books:
         of_lines: list[NDArray[np.int64]] = []
         skus: list[str] = []
         amounts: list[float] = []
-        for part in purchases(unit, until):
+        for part in purchases(unit, until, lines=asked.needs is not None):
             if currency is None:
                 currency = part["currency"][0]
             for other in set(part["currency"]) - {currency}:
