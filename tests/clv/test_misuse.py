@@ -7,7 +7,13 @@ import pandas as pd
 import pytest
 
 from pycrm import clv
-from pycrm.errors import InvalidDataError, InvalidValueError, MissingColumnError
+from pycrm.errors import (
+    BoundaryWarning,
+    InvalidDataError,
+    InvalidValueError,
+    MissingColumnError,
+    NotEstimableError,
+)
 
 RANDOM = np.random.default_rng(1)
 MODELS = [
@@ -161,3 +167,40 @@ def test_a_holdout_counts_in_months_of_the_calendar_when_the_summary_does():
     with pytest.raises(InvalidValueError, match="rename yours"):
         named = {"holdout_value": ORDERS["who"], "day": ORDERS["day"]}
         clv.calibration_holdout(named, customer="holdout_value", time="day", calibration_end="2024-02-01")
+
+
+ONE = {"frequency": [3], "recency": [10.0], "age": [20.0], "log_gaps": [3.0]}
+NEVER = {"frequency": [0] * 5, "recency": [0.0] * 5, "age": [20.0] * 5, "log_gaps": [0.0] * 5}
+RETURNING = (clv.NBD, clv.BetaGeoCNBDk, clv.ModifiedBetaGeoCNBDk, clv.BetaGeoBetaBinomial)
+
+
+@pytest.mark.filterwarnings("ignore::pycrm.errors.ConvergenceWarning")
+@models
+def test_one_customer_has_a_maximum_at_an_edge_that_is_named(model):
+    with pytest.warns(BoundaryWarning, match="runs to infinity.*more customers, or a penalty"):
+        fit = type(model).fit(ONE)
+    assert fit.notes
+    assert np.isfinite(fit.log_likelihood)
+
+
+@models
+def test_where_nobody_came_back_a_parameter_is_named_or_the_question_refused(model):
+    if isinstance(model, RETURNING):
+        with pytest.raises(NotEstimableError, match="nobody bought again"):
+            type(model).fit(NEVER)
+    else:
+        with pytest.warns(BoundaryWarning, match="runs to"):
+            type(model).fit(NEVER)
+
+
+def test_spend_of_one_customer_or_of_none():
+    with pytest.warns(BoundaryWarning, match="p runs to infinity"):
+        clv.GammaGamma.fit({"frequency": [3], "mean_value": [10.0]})
+    with pytest.raises(InvalidDataError, match="customers who came back"):
+        clv.GammaGamma.fit({"frequency": [0, 0], "mean_value": [0.0, 0.0]})
+
+
+@models
+def test_no_customers_are_refused(model):
+    with pytest.raises(InvalidDataError, match="at least one"):
+        type(model).fit({name: [] for name in ONE})

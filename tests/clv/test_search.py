@@ -1,5 +1,7 @@
 """Every fit ends where its likelihood is flat, by derivatives taken from the outside; the Hessian is that of the likelihood."""
 
+import math
+
 import numpy as np
 import pytest
 
@@ -122,3 +124,13 @@ def test_what_the_data_do_not_determine_is_said_and_has_no_standard_error():
     assert np.isnan(fit.standard_errors["alpha"])
     with pytest.warns(BoundaryWarning, match="do not determine r, alpha"):
         BetaGeoNBD.fit({"frequency": [0, 0], "recency": [0, 0], "age": [0, 0]})
+
+
+def test_a_likelihood_is_the_exact_sum_of_its_rows_to_thirteen_digits():
+    truth = BetaGeoNBD(r=0.243, alpha=4.414, a=0.793, b=2.426)
+    random = np.random.default_rng(6)
+    sample = truth.simulate(random.integers(27 * 7, 39 * 7 + 1, 200_000) / 7, random=random)
+    sample["recency"] = np.minimum(np.ceil(sample["recency"] * 7) / 7, sample["age"])
+    fit = BetaGeoNBD.fit(sample)
+    rows = fit.model.log_likelihood(sample["frequency"], sample["recency"], sample["age"])
+    assert fit.log_likelihood == pytest.approx(math.fsum(rows), rel=1e-13)
