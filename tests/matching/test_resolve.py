@@ -1,5 +1,7 @@
 """Who is who, against tables whose truth is known."""
 
+from itertools import pairwise
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -90,6 +92,19 @@ def test_always_unites_what_nothing_else_would():
     people = frame.drop_duplicates("person")["id"].tolist()[:2]
     cluster = resolve(frame, id="id", fields=FAMILY, always=[people]).clusters.set_index("id")["cluster"]
     assert cluster[people[0]] == cluster[people[1]]
+
+
+@pytest.mark.parametrize("size", [150, 700])
+def test_a_long_chain_of_decisions_is_one_whatever_the_fields_say(size):
+    frame = families().drop_duplicates("person").head(size)
+    ids = frame["id"].tolist()
+    chain = list(pairwise(ids))
+    cluster = resolve(frame, id="id", fields=FAMILY, always=chain).clusters["cluster"]
+    assert len(set(cluster)) == 1
+    apart = resolve(frame, id="id", fields=FAMILY, always=chain[: size // 2], never=[(ids[0], ids[1])])
+    found = apart.clusters.set_index("id")["cluster"]
+    assert found[ids[0]] != found[ids[1]]
+    assert found[ids[1]] == found[ids[40]]
 
 
 def test_a_strong_identifier_is_one_a_person():

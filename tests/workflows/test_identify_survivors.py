@@ -9,7 +9,7 @@ from pycrm.errors import InvalidValueError
 from pycrm.model.consent import ConsentEntry, ConsentStatus
 from pycrm.model.contact import ContactKind, ContactPoint, Validity
 from pycrm.model.contact_policy import Suppression
-from pycrm.model.customer import Customer, Identifier
+from pycrm.model.customer import Customer, CustomerKind, Identifier, Role
 from pycrm.model.merge import MatchDecision, MatchQuestion
 from pycrm.model.source import IdentityLink, SourceRecord, identities
 from pycrm.storage import MemoryStore, Query
@@ -244,3 +244,37 @@ def test_a_list_leaves_out_whom_the_store_says_to_leave_alone_also_under_an_olde
     identify.merge(store, ids["a"], ids["b"], at=later(2), reason="alike")
     pulled = identify.pull_list(store, channel="email", purpose="news", at=later(3))
     assert (pulled.rows, pulled.left_out) == ((), {"suppressed": 1})
+
+
+def test_a_supplier_is_a_party_like_any_other(store):
+    resolved(
+        store,
+        record(
+            "1",
+            organisation="Tea Imports",
+            role="supplier",
+            email="sales@tea.example",
+            country="ES",
+            tax_id="A58818501",
+        ),
+        record(
+            "2",
+            source="fair",
+            days=1,
+            organisation="Tea Imports S.L.",
+            role="partner",
+            tax_id="A58818501",
+            country="ES",
+        ),
+    )
+    [made] = everything(store, Customer)
+    assert (made.kind, made.display_name) == (CustomerKind.ORGANISATION, "Tea Imports S.L.")
+    assert made.roles == {Role.SUPPLIER, Role.PARTNER}
+    with store.begin() as unit:
+        unit.of(ConsentEntry).add(
+            ConsentEntry(customer_id=made.id, purpose="news", status=ConsentStatus.GRANTED, captured_at=NOW)
+        )
+        unit.commit()
+    [row] = identify.pull_list(store, channel="email", purpose="news", at=later(1)).rows
+    assert (row.name, row.address) == ("Tea Imports S.L.", "sales@tea.example")
+    assert identify.resolve(store, at=later(1)).decided == {}

@@ -87,7 +87,7 @@ def cluster(
     """
     kept = weight > 0
     one, other, strength = rows[kept], others[kept], weight[kept]
-    together, also = constraints.together
+    together, also = _not_vetoed(constraints, n)
     one, other = np.concatenate([one, together]), np.concatenate([other, also])
     strength = np.concatenate([strength, np.full(len(together), np.inf)])
     bound = _bound(n, one, other, strength) if bound is None else bound
@@ -115,7 +115,7 @@ def cluster(
             part
             for piece in pieces
             if len(piece) > _DENSE
-            for part in _cut(piece, n, one[within], other[within], strength[within], labels, bound)
+            for part in _cut(piece, n, one[within], other[within], strength[within], labels, forbidden)
         ]
     decided = _components(n, together, also) if len(together) else None
     for batch in _batches(small):
@@ -123,6 +123,16 @@ def cluster(
         for members, within_piece in zip(batch, weights, strict=True):
             labels[members] = _agglomerate(members, within_piece, forbidden)
     return Clustering(_first_rows(labels), bound, examined)
+
+
+def _not_vetoed(constraints: Constraints, n: int) -> tuple[Rows, Rows]:
+    """Return the pairs that are one without those of which it is said, too, that they are two."""
+    together, also = constraints.together
+    if not len(constraints.apart[0]):
+        return together, also
+    pairs, never = (np.minimum(*held) * n + np.maximum(*held) for held in (constraints.together, constraints.apart))
+    kept = ~np.isin(pairs, never)
+    return together[kept], also[kept]
 
 
 def _pieces(rows: Rows, component: Rows) -> list[Rows]:
@@ -239,7 +249,21 @@ _CLIP = 20.0  # bits: a pair beyond it is certain enough, and must not outweigh 
 _CERTAIN = 1000.0  # a pair that was decided: no mean of others outweighs it
 
 
-def _cut(members: Rows, n: int, one: Rows, other: Rows, strength: Floats, labels: Rows, bound: int) -> list[Rows]:
+def _united(members: Rows, one: Rows, other: Rows, forbidden: _Forbidden) -> Rows:
+    """Return the labels of records joined by decisions alone: one after the other, but for a join that is forbidden."""
+    groups = {int(row): [int(row)] for row in members}
+    home = {int(row): int(row) for row in members}
+    for place in np.lexsort((other, one)).tolist():
+        a, b = sorted((home[int(one[place])], home[int(other[place])]))
+        if a != b and not forbidden(groups[a], groups[b], sure=True):
+            home.update(dict.fromkeys(groups[b], a))
+            groups[a] += groups.pop(b)
+    return np.array([home[int(row)] for row in members], dtype=np.int64)
+
+
+def _cut(
+    members: Rows, n: int, one: Rows, other: Rows, strength: Floats, labels: Rows, forbidden: _Forbidden
+) -> list[Rows]:
     """Cut a component too large to weigh in full at a higher weight; return its pieces that are to be looked at again.
 
     Records joined by decision stay one, however many. Where no weight tells the pieces apart, the records (all alike) are
@@ -249,8 +273,11 @@ def _cut(members: Rows, n: int, one: Rows, other: Rows, strength: Floats, labels
     inside[members] = True
     own = np.flatnonzero(inside[one] & inside[other])
     finite = strength[own][np.isfinite(strength[own])]
+    if not finite.size:
+        labels[members] = _united(members, one[own], other[own], forbidden)
+        return []
     for share in (0.25, 0.5, 0.75, 0.9, 1.0):
-        level = np.quantile(finite, share) if finite.size else np.inf
+        level = np.quantile(finite, share)
         kept = own[strength[own] > level]
         a, b = np.searchsorted(members, one[kept]), np.searchsorted(members, other[kept])
         component = _components(len(members), a, b)
@@ -260,7 +287,7 @@ def _cut(members: Rows, n: int, one: Rows, other: Rows, strength: Floats, labels
         labels[members] = members[0]
         return []
     if share == 1.0 and np.bincount(component).max() == 1:
-        labels[members] = members[np.arange(len(members)) // bound * bound]
+        labels[members] = members[np.arange(len(members)) // forbidden.bound * forbidden.bound]
         return []
     pieces = _pieces(members, component)
     decided = np.isinf(strength[own]).any()

@@ -13,7 +13,7 @@ import pandas as pd
 from attrs import field, frozen
 
 from pycrm import matching
-from pycrm.matching import Edges, FellegiSunter, Resolution, keep_ids, resolve_edges, review_queue
+from pycrm.matching import Decision, Edges, FellegiSunter, Resolution, keep_ids, resolve_edges, review_queue
 from pycrm.model.consent import may_contact
 from pycrm.model.contact import Channel, ContactKind
 from pycrm.model.customer import Customer
@@ -460,14 +460,20 @@ def _ask(
     """Keep the questions that are open now, and no others; a question that stands is left as it is."""
     repository = unit.of(MatchQuestion)
     held = {question.pair: question for question in all_of_model(unit, MatchQuestion)}
-    answered = {one.pair for one in decisions} | {
-        frozenset((records[later].id, records[earlier].id)) for later, earlier, _ in edges
-    }
+    pairs = [(one.left_id, one.right_id) for one in decisions]
+    pairs += [(records[later].id, records[earlier].id) for later, earlier, _ in edges]
+    answered = set(map(frozenset, pairs))
     wanted: dict[frozenset[UUID], MatchQuestion] = {}
     if how is not None and found.model is not None:
         by_name = {f"{record.source}\x1f{record.key}": record.id for record in records}
         low, high = how.review
-        queue = review_queue(found, low=low, high=high, limit=how.questions + len(answered))
+        said = {record: name for name, record in by_name.items()}
+        known = (pair for pair in pairs if pair[0] in said and pair[1] in said)
+        before = [
+            Decision(id=number, action="merge", records=(said[one], said[other]))
+            for number, (one, other) in enumerate(known)
+        ]
+        queue = review_queue(found, low=low, high=high, limit=how.questions, decided=before)
         columns = [queue[name].tolist() for name in ("left", "right", "weight", "probability", "why")]
         for left, right, weight, probability, why in zip(*columns, strict=True):
             asked = MatchQuestion(
@@ -478,8 +484,7 @@ def _ask(
                 why=why.replace("\x1f", ":"),
                 asked_at=at,
             )
-            if asked.pair not in answered and len(wanted) < how.questions:
-                wanted[asked.pair] = asked
+            wanted[asked.pair] = asked
     elif how is not None:
         wanted = {pair: question for pair, question in held.items() if pair not in answered}
     for pair, question in held.items():

@@ -20,7 +20,16 @@ from pycrm.errors import InvalidValueError
 from pycrm.matching import Survivors, survivors
 from pycrm.matching.survivorship import STRATEGIES
 from pycrm.model.contact import ContactKind, ContactPoint
-from pycrm.model.customer import Customer, ExternalId, Identifier, PersonName, Strength
+from pycrm.model.customer import (
+    Customer,
+    CustomerKind,
+    ExternalId,
+    Identifier,
+    Organisation,
+    PersonName,
+    Role,
+    Strength,
+)
 from pycrm.model.source import SourceRecord
 from pycrm.model.time import Period
 from pycrm.normalise import date_key, is_placeholder
@@ -31,7 +40,7 @@ from pycrm.workflows.identify.state import records_of
 
 __all__ = ["FieldOrigin", "Said", "Surviving", "husk", "made_of", "provenance", "restored", "said_of"]
 
-_ONE_VALUE = ("given_name", "family_name", "full_name", "birth_date", "country", "language")
+_ONE_VALUE = ("given_name", "family_name", "full_name", "organisation", "birth_date", "country", "language")
 
 
 @frozen(kw_only=True)
@@ -78,11 +87,12 @@ class Said:
     points: Mapping[tuple[ContactKind, str], ContactPoint]
     identifiers: Mapping[tuple[str, str], Identifier]
     externals: tuple[ExternalId, ...]
+    roles: frozenset[Role]
     first: datetime | None
     source: str | None
 
 
-_NOTHING = Said({}, {}, {}, (), None, None)
+_NOTHING = Said({}, {}, {}, (), frozenset(), None, None)
 
 
 def said_of(groups: Mapping[UUID, Sequence[SourceRecord]], surviving: Surviving) -> Mapping[UUID, Said]:
@@ -90,7 +100,7 @@ def said_of(groups: Mapping[UUID, Sequence[SourceRecord]], surviving: Surviving)
     held = {whose: in_order(records) for whose, records in groups.items() if records}
     scalars = _scalars(held, surviving)
     return {
-        whose: Said(scalars[whose], _points(records), _identifiers(records), _externals(records),
+        whose: Said(scalars[whose], _points(records), _identifiers(records), _externals(records), _roles(records),
                     records[0].received_at, records[0].source)
         for whose, records in held.items()
     }  # fmt: skip
@@ -162,6 +172,8 @@ def _shaped(said: Mapping[str, str]) -> Mapping[str, Any]:
     full = None if given or family else said.get("full_name")
     if given or family or full:
         made["name"] = PersonName(given=given, family=family, full=full)
+    elif "organisation" in said:
+        made |= {"kind": CustomerKind.ORGANISATION, "organisation": Organisation(name=said["organisation"])}
     if "birth_date" in said:
         made["birth_date"] = date.fromisoformat(said["birth_date"])
     return made
@@ -193,6 +205,12 @@ def _externals(records: Sequence[SourceRecord]) -> tuple[ExternalId, ...]:
     return tuple(dict.fromkeys(ExternalId(_code(record.source), record.key) for record in records))
 
 
+def _roles(records: Sequence[SourceRecord]) -> frozenset[Role]:
+    """Return what the sources say somebody is to us: "supplier", "partner", "customer", "prospect"."""
+    said = {text_of(record.fields.get("role")) for record in records}
+    return frozenset(role for role in Role if str(role) in said)
+
+
 def _code(source: str) -> str:
     code = "".join(c if c.isalnum() or c in "_-." else "_" for c in source.lower()).strip(".-")
     return code or "source"
@@ -202,10 +220,12 @@ def made_of(customer: Customer | None, id: UUID, now: Said, before: Said = _NOTH
     """Return a customer as his records make him now, given what they made of him before; what was written by hand stays."""
     if customer is None:
         return Customer(
-            id=id, source=now.source, first_touch_at=now.first, identified_at=now.first, **now.scalars,
+            id=id, roles=now.roles or frozenset({Role.PROSPECT}), source=now.source, first_touch_at=now.first, identified_at=now.first, **now.scalars,
             contact_points=tuple(now.points.values()), identifiers=tuple(now.identifiers.values()), external_ids=now.externals,
         )  # fmt: skip
-    changes: dict[str, Any] = {}
+    changes: dict[str, Any] = {"roles": (customer.roles - before.roles) | now.roles or customer.roles}
+    if customer.organisation is not None and "organisation" in now.scalars:
+        changes["organisation"] = attrs.evolve(customer.organisation, name=now.scalars["organisation"].name)
     for name in ("name", "birth_date", "country", "language"):
         if name in now.scalars:
             changes[name] = now.scalars[name]
