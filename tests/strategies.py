@@ -1015,7 +1015,9 @@ campaigns = st.builds(
         budget=maybe(charge("EUR")),
     ),
 )
-campaign_members = st.builds(CampaignMember, **_entity(campaign_id=ids, customer_id=ids, listed_at=instants, why=codes))
+campaign_members = st.builds(
+    CampaignMember, **_entity(campaign_id=ids, customer_id=ids, listed_at=instants, reasons=many(reasons))
+)
 chat_sessions = st.builds(
     lambda opened, **fields: ChatSession(
         opened_at=opened, turns=(ChatTurn(at=opened, role=ChatRole.BOT, text="Hello"),), **fields

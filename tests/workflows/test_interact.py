@@ -321,3 +321,15 @@ def test_a_stale_consent_entry_of_the_future_changes_nothing_now():
     ana = customer("Ana")
     later = ConsentEntry(customer_id=ana.id, purpose="marketing", status=ConsentStatus.WITHDRAWN, captured_at=NOW + DAY)
     assert planned(store_of(ana, permission(ana), later)).planned == 1
+
+
+def test_every_contact_names_the_fact_that_justifies_it():
+    ana, bob = customer("Ana"), customer("Bob", custom={"interests": ()})
+    store = store_of(ana, bob, permission(ana), permission(bob), order(bob, 1, 10, 5), fact(bob))
+    planned(store)
+    why = {
+        intent.customer_id: {reason.code: reason.text for reason in intent.reasons}
+        for intent in everything(store, ContactIntent)
+    }
+    assert why[ana.id]["unknown"] == "not known yet: interest:ranges"
+    assert why[bob.id]["facts"] == "days_since_order is 9"

@@ -59,7 +59,7 @@ def test_a_campaign_reaches_its_niche_whom_it_names_and_nobody_it_leaves_out():
     report = launched(store, named)
     assert receivers(store) == ["Ana", "Zoe"]
     assert (report.members, report.planned, report.refused) == (3, 2, {"owned": 1})
-    assert {one.why for one in everything(store, CampaignMember)} == {"audience", "included"}
+    assert {one.reasons[0].code for one in everything(store, CampaignMember)} == {"audience", "included"}
 
 
 def test_a_campaign_of_named_customers_needs_no_niche():
@@ -76,6 +76,8 @@ def test_a_niche_may_be_a_condition_and_with_a_segment_both_hold():
     store = store_of(ana, bob, *allowed, bought, member(ana), order(ana, 1, 5, 9), order(bob, 2, 5, 9))
     launched(store, bought)
     assert receivers(store) == ["Ana"]
+    (intent,) = everything(store, ContactIntent)
+    assert intent.reasons[0].text == "in segment new since 2026-04-30; days_since_order is 4"
 
 
 def test_each_gets_it_once_and_the_list_is_frozen_unless_it_is_open():

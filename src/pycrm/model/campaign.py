@@ -14,6 +14,7 @@ from pycrm.errors import CurrencyMismatchError, InvalidTransitionError, InvalidV
 from pycrm.model.checks import is_a, is_code, is_line, optional, tuple_of
 from pycrm.model.contact import Channel, channel_code
 from pycrm.model.entity import Entity
+from pycrm.model.evidence import Reason
 from pycrm.model.intent import IntentKind
 from pycrm.model.money import Money
 from pycrm.model.predicate import AllOf, AnyOf, Not, Predicate, Where
@@ -151,11 +152,11 @@ class CampaignMember(Entity):
         Of which campaign, and who.
     listed_at : datetime
         When.
-    why : str
-        A code: ``audience``, or ``included``.
+    reasons : tuple of Reason
+        The facts that put him on it: code ``audience``, or ``included`` where the campaign names him.
     """
 
     campaign_id: UUID = field(validator=is_a(UUID))
     customer_id: UUID = field(validator=is_a(UUID))
     listed_at: datetime = field(converter=in_utc, validator=is_instant)
-    why: str = field(validator=is_code)
+    reasons: tuple[Reason, ...] = field(validator=tuple_of(Reason))

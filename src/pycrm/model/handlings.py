@@ -225,7 +225,10 @@ HANDLINGS: Mapping[type[Any], Handling] = {
             use="the list of a campaign",
             since="listed_at",
             subjects=("customer_id",),
-            fields=_all(_S.KEY, "campaign_id customer_id") | _all(_S.STATISTICS, "listed_at why"),
+            fields=_all(_S.KEY, "campaign_id customer_id")
+            | _all(_S.STATISTICS, "listed_at")
+            | _all(_S.FREE_TEXT, "why"),
+            blanks={"why": lambda _: Reason(BLANK, BLANK)},
         ),
         Handling(
             model=Task,

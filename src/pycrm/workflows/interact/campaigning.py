@@ -27,6 +27,7 @@ from pycrm.storage.identity import Aliases, aliases
 from pycrm.storage.lookups import last_assessments
 from pycrm.storage.protocols import Store, UnitOfWork
 from pycrm.storage.query import Query
+from pycrm.workflows.interact.because import because
 from pycrm.workflows.interact.gate import Gate
 from pycrm.workflows.interact.reading import Dialogue, Purchases
 
@@ -147,7 +148,7 @@ def launch(
                     permission=permission,
                     plan=run,
                     campaign_id=campaign.id,
-                    reasons=(Reason(why, _WHY[why]), *permission.reasons),
+                    reasons=(*why, *permission.reasons),
                 )
             )
         unit.of(ContactIntent).put_many(made)
@@ -155,7 +156,7 @@ def launch(
     return Launched(campaign=campaign.code, members=len(listed), planned=len(made), refused=refused)
 
 
-_WHY = {"audience": "the facts meet the condition of the campaign", "included": "named by the campaign"}
+_NAMED = (Reason("included", "named by the campaign"),)
 
 
 def _people(unit: UnitOfWork, known: Aliases) -> Mapping[UUID, Customer]:
@@ -172,11 +173,11 @@ def _listed(
     purchases: Purchases,
     as_of: date,
     at: datetime,
-) -> list[tuple[UUID, str]]:
+) -> list[tuple[UUID, tuple[Reason, ...]]]:
     """Return who is on the list and why, by id; draw it up where it is not there, and add to it where it is open."""
     members = unit.of(CampaignMember)
     held = {
-        known.of(member.customer_id): member.why
+        known.of(member.customer_id): member.reasons
         for batch in members.stream(Query(CampaignMember, where("campaign_id") == campaign.id))
         for member in batch
     }
@@ -184,7 +185,8 @@ def _listed(
         fresh = _audience(unit, campaign, known, people, purchases, as_of, at)
         new = {who: why for who, why in fresh.items() if who not in held}
         members.put_many(
-            CampaignMember(campaign_id=campaign.id, customer_id=who, listed_at=at, why=why) for who, why in new.items()
+            CampaignMember(campaign_id=campaign.id, customer_id=who, listed_at=at, reasons=why)
+            for who, why in new.items()
         )
         held |= new
     left_out = {known.of(who) for who in campaign.excludes}
@@ -199,32 +201,44 @@ def _audience(
     purchases: Purchases,
     as_of: date,
     at: datetime,
-) -> Mapping[UUID, str]:
-    found: dict[UUID, str] = {}
+) -> Mapping[UUID, tuple[Reason, ...]]:
+    """Return whom the campaign is for now, each with the facts that say so."""
+    found: dict[UUID, tuple[Reason, ...]] = {}
     if campaign.segment is not None or campaign.audience is not None:
         fitting: Iterable[UUID] = people
+        since: dict[UUID, datetime | None] = {}
         if campaign.segment is not None:
             memberships = unit.of(SegmentMembership).stream(
                 Query(SegmentMembership, where("segment") == campaign.segment)
             )
-            fitting = {known.of(one.customer_id) for batch in memberships for one in batch if at in one.period}
+            since = {
+                known.of(one.customer_id): one.period.start
+                for batch in memberships
+                for one in batch
+                if at in one.period
+            }
+            fitting = since
         assessments = {} if campaign.audience is None else last_assessments(unit, as_of)
         for who in fitting:
             if who not in people:
                 continue
-            last = purchases.last.get(who)
-            if campaign.audience is None or evaluate(
-                campaign.audience,
-                facts_of(
+            why = []
+            if (entered := since.get(who)) is not None:
+                why.append(f"in segment {campaign.segment} since {entered.date().isoformat()}")
+            if campaign.audience is not None:
+                last = purchases.last.get(who)
+                facts = facts_of(
                     people[who],
                     as_of,
                     assessment=assessments.get(who),
                     last_order=None if last is None else last.date(),
                     owned=frozenset(purchases.owned.get(who, ())),
-                ),
-            ):
-                found[who] = "audience"
-    found |= {known.of(who): "included" for who in campaign.includes}
+                )
+                if not evaluate(campaign.audience, facts):
+                    continue
+                why.append(because(campaign.audience, facts).text)
+            found[who] = (Reason("audience", "; ".join(why)),)
+    found |= {known.of(who): _NAMED for who in campaign.includes}
     for who in campaign.excludes:
         found.pop(known.of(who), None)
     return found

@@ -26,6 +26,7 @@ from pycrm.storage.identity import aliases
 from pycrm.storage.lookups import last_assessments
 from pycrm.storage.protocols import Store, UnitOfWork
 from pycrm.storage.query import Query
+from pycrm.workflows.interact.because import because
 from pycrm.workflows.interact.gate import Gate
 from pycrm.workflows.interact.house import HOUSE_PLAN, ROUTES
 from pycrm.workflows.interact.reading import Dialogue, Purchases, known_topics
@@ -359,6 +360,7 @@ class _Planner:
             "gain",
             f"{choice.gain:.3g} expected for {choice.cost:.3g}, the most per cost of what concerns this customer",
         )
+        facts = () if approach.concerns is None else (because(approach.concerns, self._facts(customer)),)
         waits = () if when == self.at else (Reason("waits", f"not before {when.isoformat()}: quiet hours or a pause"),)
         asks = (
             (Reason("unknown", f"not known yet: {', '.join(str(topic) for topic in choice.asks)}"),)
@@ -380,7 +382,7 @@ class _Planner:
             purpose=choice.purposes[0],
             permission=permission,
             plan=self.plan.name,
-            reasons=(why, *asks, *waits, *permission.reasons),
+            reasons=(why, *facts, *asks, *waits, *permission.reasons),
         )
 
 
