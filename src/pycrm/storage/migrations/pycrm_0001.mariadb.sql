@@ -607,7 +607,6 @@ CREATE TABLE campaign_member (
     campaign_id BINARY(16) NOT NULL, 
     customer_id BINARY(16) NOT NULL, 
     listed_at DATETIME(6) NOT NULL, 
-    why LONGTEXT NOT NULL, 
     document LONGTEXT, 
     PRIMARY KEY (tenant, id), 
     CONSTRAINT uq_campaign_member_campaign_id_customer_id UNIQUE (tenant, campaign_id, customer_id, live), 

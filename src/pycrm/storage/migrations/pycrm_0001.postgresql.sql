@@ -607,7 +607,6 @@ CREATE TABLE campaign_member (
     campaign_id UUID NOT NULL, 
     customer_id UUID NOT NULL, 
     listed_at TIMESTAMP WITH TIME ZONE NOT NULL, 
-    why TEXT COLLATE "C" NOT NULL, 
     document JSONB, 
     PRIMARY KEY (tenant, id), 
     CONSTRAINT uq_campaign_member_campaign_id_customer_id UNIQUE (tenant, campaign_id, customer_id, live), 

@@ -647,7 +647,6 @@ CREATE TABLE campaign_member (
     campaign_id BLOB NOT NULL, 
     customer_id BLOB NOT NULL, 
     listed_at TEXT NOT NULL, 
-    why TEXT NOT NULL, 
     document TEXT, 
     PRIMARY KEY (tenant, id), 
     CONSTRAINT uq_campaign_member_campaign_id_customer_id UNIQUE (tenant, campaign_id, customer_id, live), 
