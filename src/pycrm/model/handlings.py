@@ -227,8 +227,7 @@ HANDLINGS: Mapping[type[Any], Handling] = {
             subjects=("customer_id",),
             fields=_all(_S.KEY, "campaign_id customer_id")
             | _all(_S.STATISTICS, "listed_at")
-            | _all(_S.FREE_TEXT, "why"),
-            blanks={"why": lambda _: Reason(BLANK, BLANK)},
+            | _all(_S.FREE_TEXT, "reasons"),
         ),
         Handling(
             model=Task,
