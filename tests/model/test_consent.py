@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
+import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -18,7 +19,7 @@ from pycrm.model.consent import (
 )
 from pycrm.model.contact import ContactKind, ContactPoint
 from pycrm.model.contact_policy import ContactMade, ContactPolicy, QuietHours, Suppression
-from pycrm.model.customer import Customer
+from pycrm.model.customer import Customer, Processing
 from pycrm.model.entity import new_id
 from pycrm.model.evidence import Actor, ActorKind
 from pycrm.model.time import Period
@@ -95,6 +96,15 @@ def test_the_order_of_the_ledger_changes_nothing(ledger, random, purpose):
     shuffled = list(ledger)
     random.shuffle(shuffled)
     assert ask(*ledger, purpose=purpose) == ask(*shuffled, purpose=purpose)
+
+
+@pytest.mark.parametrize("processing", [Processing.RESTRICTED, Processing.ERASED])
+@given(ledger=entries)
+def test_no_ledger_permits_who_is_restricted_or_erased(processing, ledger):
+    answer = may_contact(
+        attrs.evolve(ANA, processing=processing), "email", "marketing", JUNE, consents=[*ledger, said(YES)]
+    )
+    assert (answer.allowed, answer.reasons[0].code) == (False, str(processing))
 
 
 @given(entries)

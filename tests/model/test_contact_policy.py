@@ -160,6 +160,8 @@ def test_a_preferred_channel_is_a_note_or_a_rule():
     [
         ({"address": "ana@example.com"}, True),
         ({"address": "bea@example.com"}, False),
+        ({"address": Suppression.digest_of("ana@example.com")}, True),
+        ({"address": Suppression.digest_of("bea@example.com")}, False),
         ({"customer_id": ANA.id}, True),
         ({"customer_id": new_id()}, False),
         ({"customer_id": ANA.id, "channel": "sms"}, False),

@@ -92,20 +92,26 @@ def scrub(core: _Core) -> tuple[str, ...]:
     if name != "sqlite":
         return _OPERATOR[name]
     if core.host is not None:
-        return ("the connection is yours: run VACUUM and PRAGMA wal_checkpoint(TRUNCATE) once it has committed",)
+        return ("the connection is yours: PRAGMA secure_delete = ON, and wal_checkpoint(TRUNCATE) after its commit",)
     with core.engine.connect() as connection:
         try:
-            connection.exec_driver_sql("PRAGMA secure_delete = ON")
-            connection.exec_driver_sql("VACUUM")
+            connection.exec_driver_sql(f"PRAGMA busy_timeout = {int(core.wait * 1000)}")
+            # What was deleted is zeros already (secure_delete); the log still holds pages from before.
             busy = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").scalar()
         except sa.exc.OperationalError as error:
             raise Transient("the database is in use; scrub() again when nobody reads or writes it", "busy") from error
+        finally:
+            connection.exec_driver_sql("PRAGMA busy_timeout = 5000")
     if busy:
         raise Transient("a reader keeps the log of the database; scrub() again when it has ended", "busy")
     return _FILES
 
 
-_FILES = ("copies and backups of the file made before", "blocks the file system or the disk still holds")
+_FILES = (
+    "VACUUM once, if the file was ever written without secure_delete",
+    "copies and backups of the file made before",
+    "blocks the file system or the disk still holds",
+)
 _OPERATOR = {
     "postgresql": (
         "VACUUM (FULL) the tables: old rows stay in their pages until then",

@@ -362,7 +362,7 @@ class SqlStore:
     def scrub(self) -> tuple[str, ...]:
         """Clean the files of what was erased, and return what is left to the host, in words; see `Scrubbing`.
 
-        On SQLite the database is written anew and the log behind it cut to nothing. A server keeps old rows until its own
+        On SQLite, where what is deleted is overwritten with zeros, the log behind the file is cut to nothing. A server keeps old rows until its own
         vacuum or purge, and in its logs: that is its operator's.
 
         Raises

@@ -407,7 +407,9 @@ class _Rules:
         mine = self.of.get(customer.id)
         keys: tuple[UUID | str, ...] = ()
         if self.lists:
-            keys = (customer.id, *(point.normalised for point in customer.contact_points))
+            held = [point.normalised for point in customer.contact_points]
+            # Of an erased owner the list keeps a digest, not the address.
+            keys = (customer.id, *held, *map(Suppression.digest_of, held))
         refusals = []
         for place, channel in enumerate(channels):
             permission = may_contact(
