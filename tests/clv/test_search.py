@@ -134,3 +134,19 @@ def test_a_likelihood_is_the_exact_sum_of_its_rows_to_thirteen_digits():
     fit = BetaGeoNBD.fit(sample)
     rows = fit.model.log_likelihood(sample["frequency"], sample["recency"], sample["age"])
     assert fit.log_likelihood == pytest.approx(math.fsum(rows), rel=1e-13)
+
+
+@pytest.mark.filterwarnings("ignore::pycrm.errors.BoundaryWarning")
+def test_a_smaller_maximum_on_the_way_is_not_taken_for_the_largest():
+    # The 28th of drawn populations: Newton's method alone ends inside, a whole unit below what the edge has.
+    random = np.random.default_rng(3)
+    for at in range(28):
+        kind = (BetaGeoNBD, ModifiedBetaGeoNBD)[at % 2]
+        r, alpha, a, b = np.exp(random.normal(0, 1.2, 4))
+        n = int(np.exp(random.uniform(np.log(20), np.log(3000))))
+        truth = kind(r=r, alpha=10 * alpha, a=a, b=3 * b)
+        sample = truth.simulate(random.uniform(5, 100, n), random=random)
+    sample["recency"] = np.minimum(np.ceil(sample["recency"]), sample["age"])
+    fit = ModifiedBetaGeoNBD.fit(sample)
+    edge = ModifiedBetaGeoNBD(r=0.0956100822612406, alpha=31.9695403642493, a=123765.41649798377, b=643765.9820664285)
+    assert fit.log_likelihood >= edge.log_likelihood(*(sample[name] for name in HISTORY)).sum() - 1e-5

@@ -46,6 +46,8 @@ _FINER = 1e-8
 """What share of a log-likelihood a finer rule of integration may differ by."""
 _FLAT = 1e-4
 """A direction whose curvature is at most this share of the largest is one that a parameter may run along."""
+_NEAR = 2.0
+"""How far, in logs, Newton's method alone is trusted to have gone to the largest maximum."""
 _LEVEL = 1e-10
 """A direction whose curvature is at most this share of the largest is one the data say nothing about."""
 _EDGE = np.log(1e4)
@@ -424,13 +426,15 @@ def maximise(
     rough = search if search is not None else likelihood
     exact = curvature if curvature is not None else likelihood
     bent_by = objective.differenced(exact) if bends is None else objective.exact(bends[1])
-    theta, slope, bend = begun, np.full(begun.size, np.inf), np.zeros((begun.size, begun.size))
+    ended: tuple[Floats, float, Floats, Floats] | None = None
     if bends is not None:
-        quick = objective.exact(bends[0])
+        quick, from_there = objective.exact(bends[0]), begun
         if search is not None:
-            theta = _newton(objective, search, (quick, quick), theta, (low, high))[0]
-        theta, _, slope, bend = _newton(objective, likelihood, (bent_by, bent_by), theta, (low, high))
-    if not (float(np.max(np.abs(slope))) <= TOLERANCE and float(np.max(np.abs(theta - begun)[logs])) <= _EDGE):
+            from_there = _newton(objective, search, (quick, quick), begun, (low, high))[0]
+        ended = _newton(objective, likelihood, (bent_by, bent_by), from_there, (low, high))
+    moved = np.inf if ended is None else float(np.max(np.abs(ended[0] - begun)[logs]))
+    inside = ended is not None and float(np.max(np.abs(ended[2]))) <= TOLERANCE and moved <= _EDGE
+    if not inside or moved > _NEAR:
         found = minimize(  # type: ignore[call-overload]  # the stubs do not know the options of L-BFGS-B
             lambda theta: objective(rough, theta),
             begun,
@@ -440,7 +444,12 @@ def maximise(
             options={"gtol": 1e-6, "ftol": 1e-14, "maxiter": 500, "maxcor": 10},
         )
         curves = (objective.differenced(rough if search is not None else exact), bent_by)
-        theta, _, slope, bend = _newton(objective, likelihood, curves, np.clip(found.x, low, high), (low, high))
+        other = _newton(objective, likelihood, curves, np.clip(found.x, low, high), (low, high))
+        # Far from its start Newton's method may have come to a smaller maximum.
+        if ended is None or not inside or other[1] < ended[1]:
+            ended = other
+    assert ended is not None
+    theta, _, slope, bend = ended
     free = _free(theta, slope, low, high)
     left = np.where(free, slope, 0.0)
     running = logs & (np.abs(theta - begun) > _EDGE)
