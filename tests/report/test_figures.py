@@ -240,6 +240,12 @@ def test_names_of_others_are_shown_and_do_nothing(orders):
     assert "𝕏" * 100 not in page
 
 
+@pytest.mark.parametrize("word", ["-10.9,", "+3.2).", "-1", "+34 600 000 000;"])
+def test_a_number_at_the_end_of_a_clause_is_no_formula(word):
+    assert plain(word) == word
+    assert plain(f"{word}+cmd()").startswith("'")
+
+
 @given(st.text(max_size=120))
 def test_any_text_becomes_one_harmless_line(text):
     line = plain(text)

@@ -9,7 +9,7 @@ import unicodedata
 __all__ = ["escaped", "plain"]
 
 LONGEST = 80
-_NUMBER = re.compile(r"[+-][\d\s().,/-]*\d")
+_NUMBER = re.compile(r"[+-][\d\s().,/-]*\d[),.;:]*")  # a word of a sentence may end in a stop
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
