@@ -179,3 +179,12 @@ def test_bad_facts_and_rows_are_named_and_nobody_gives_no_rows():
         snapshots([(0, "2024-01-01", 1), (None, "2024-01-01", 1)])
     assert len(snapshots([(0, "2024-12-01", 1)])) == 0
     assert len(snapshots([(0, "2024-01-01", 1)], active_within=30)) == 0
+
+
+def test_polars_orders_give_a_polars_frame():
+    import polars as pl
+
+    rows = pl.DataFrame({"customer": ["ann", "ann"], "time": [dt.date(2024, 1, 1), dt.date(2024, 2, 1)]})
+    found = snapshot_labels(rows, as_of=[dt.date(2024, 1, 15)], horizon=30, observed_until=dt.date(2024, 3, 1))
+    assert isinstance(found, pl.DataFrame)
+    assert found["bought"].to_list() == [1]

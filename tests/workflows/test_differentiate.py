@@ -276,6 +276,7 @@ def test_who_spends_much_elsewhere_is_most_growable():
     assert values[people[0].id].tier is Tier.MOST_GROWABLE
     assert values[people[0].id].potential_value == Money("1000.00", EUR)
     assert report.potential_value == Money("1360.00", EUR)
+    assert report.share_of_customer == pytest.approx(sum(range(10, 20)) / 1360)
     assert report.tiers["most valuable"] == 2
 
 

@@ -12,6 +12,7 @@ from pycrm.insight.cohorts import (
 )
 from pycrm.insight.fairness import FairnessAudit, GroupMean, GroupRates, audit_means, audit_selection
 from pycrm.insight.fraud import REVIEW, ReferralSigns, identity_groups, referral_signs, unusual_amounts
+from pycrm.insight.measures import period_measures
 from pycrm.insight.repeat_sales import RepeatSales, repeat_sales
 from pycrm.insight.satisfaction import (
     Drivers,
@@ -62,6 +63,7 @@ __all__ = [
     "drivers",
     "identity_groups",
     "net_promoter_score",
+    "period_measures",
     "process_efficiency",
     "referral_signs",
     "repeat_sales",

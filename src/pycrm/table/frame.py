@@ -229,7 +229,15 @@ def build(columns: Mapping[str, Iterable[Any]], like: Frame) -> Any:
     if type(native).__module__.startswith("polars"):
         import polars as pl
 
-        return pl.DataFrame({name: np.asarray(values) for name, values in columns.items()})
+        made = {name: np.asarray(values) for name, values in columns.items()}
+        # Polars knows no whole seconds.
+        seconds = np.dtype("datetime64[s]")
+        return pl.DataFrame(
+            {
+                name: values.astype("datetime64[us]") if values.dtype == seconds else values
+                for name, values in made.items()
+            }
+        )
     import pandas as pd
 
     return pd.DataFrame({name: np.asarray(values) for name, values in columns.items()})

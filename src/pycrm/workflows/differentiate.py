@@ -324,6 +324,8 @@ class DifferentiateReport:
         Of the purchase model.
     log_likelihood : float, optional
         Of the purchase model.
+    share_of_customer : float, optional
+        Expected over potential value of all whose spending is known: how much of what they spend comes here.
     rows : Mapping of str to int
         How many orders, refunds, expenses, facts and interactions the numbers rest on.
     groups : tuple of NeedsGroup
@@ -359,6 +361,7 @@ class DifferentiateReport:
     log_likelihood: float | None
     potential_value: Money | None = None
     profit: Money | None = None
+    share_of_customer: float | None = None
     needs: Mapping[str, int] = field(factory=dict)
     rows: Mapping[str, int] = field(factory=dict)
     groups: tuple[NeedsGroup, ...] = ()
@@ -555,6 +558,7 @@ def _assess(unit: UnitOfWork, asked: _Asked) -> DifferentiateReport:
         segments={str(name): int(count) for name, count in valuation.customers["segment"].value_counts().items()},
         expected_value=None if expected.isna().all() else _money(float(expected.sum()), books.currency),
         potential_value=None if potential.isna().all() else _money(float(potential.sum()), books.currency),
+        share_of_customer=_share(frame),
         profit=Money(sum(books.profit, Decimal(0)), books.currency) if books.costs_known else None,
         parameters={} if valuation.purchases is None else dict(valuation.purchases.parameters),
         log_likelihood=None if valuation.purchases is None else valuation.purchases.log_likelihood,
@@ -710,7 +714,6 @@ def _customer_frame(people: _People, books: _Books, valuation: Valuation, asked:
     if asked.spending is not None:
         yearly = _numbers(people.only(asked.spending), asked.spending)
         potential = yearly * asked.horizon.margin * asked.horizon.years
-        frame["share_of_customer"] = np.where(yearly > 0, frame["worth"] / potential, np.nan)
     frame["potential_value"] = np.fmax(potential, np.where(np.isnan(potential), np.nan, frame["worth"]))
     known = np.where(np.isnan(potential), frame["worth"], frame["potential_value"])
     tiers = value_tiers(
@@ -719,6 +722,11 @@ def _customer_frame(people: _People, books: _Books, valuation: Valuation, asked:
     frame["tier"], frame["tier_reason"] = tiers["tier"].to_numpy(), tiers["tier_reason"].to_numpy()
     frame["days_since_order"] = (pd.Timestamp(asked.as_of) - frame["last"]).dt.days
     return frame
+
+
+def _share(frame: pd.DataFrame) -> float | None:
+    known = frame["potential_value"] > 0
+    return float(frame["worth"][known].sum() / frame["potential_value"][known].sum()) if known.any() else None
 
 
 def _numbers(values: list[Any], path: str) -> Floats:
