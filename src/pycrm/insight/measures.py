@@ -6,6 +6,7 @@ import datetime as dt
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pycrm import table
 from pycrm.errors import InvalidDataError
@@ -58,7 +59,8 @@ def period_measures(
     columns = {name: table.column(flow, name) for name in flow.columns}
     periods = table.day_numbers(flow, "period")
     first, size = int(period_of(periods[:1], step)[0]), len(periods)
-    count, happy = np.zeros(size), np.zeros(size)
+    count: NDArray[Any] = np.zeros(size)
+    happy: NDArray[Any] = np.zeros(size)
     if answers is not None:
         said = table.numbers(answers, satisfied)
         wrong = (said != 0) & (said != 1)
@@ -68,7 +70,7 @@ def period_measures(
         if len(said):
             place = period_of(table.day_numbers(answers, time), step) - first
             inside = (place >= 0) & (place < size)
-            count = np.bincount(place[inside], weights=np.ones(int(inside.sum())), minlength=size)
+            count = np.bincount(place[inside], minlength=size)
             happy = np.bincount(place[inside], weights=said[inside], minlength=size)
     with np.errstate(invalid="ignore", divide="ignore"):
         columns |= {"answers": count.astype(np.int64), "satisfaction": np.where(count > 0, happy / count, np.nan)}
