@@ -457,3 +457,12 @@ def test_what_a_person_gave_instead_teaches_nothing_of_the_context():
     personalise.override(store, decision.id, offer="mug", by=ANA_SELLS, note="asked", at=NOW + timedelta(hours=1))
     later = personalise.decide(store, as_of=TODAY + 2 * WEEK, at=NOW + 2 * WEEK, run="next", policy=policy())
     assert later.answers == 0
+
+
+def test_of_offers_believed_alike_the_one_that_meets_his_need_is_given():
+    ana = customer("Ana")
+    store, report = decided(
+        ana, permission(ana), fact(ana, "tea"), offer("mug", needs=("rest",)), offer("pot", needs=("tea",))
+    )
+    assert report.offers == {"pot": 1}
+    assert everything(store, OfferDecision)[0].context == "m1s0p0"

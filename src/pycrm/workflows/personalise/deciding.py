@@ -492,6 +492,9 @@ def _by_value(
     chance = beliefs.chance(context, None)
     believed = beliefs.value(worth, context, chance)
     tried = beliefs.value(worth, context, beliefs.chance(context, random)) if policy.explore else believed
+    # Of offers believed alike, what meets a need he has comes first, what meets none of those known last.
+    meets = _UNKNOWN * ((match == 1).astype(np.float64) - (match == 2))
+    believed, tried = believed + meets, tried + meets
 
     open_ = ~people.decided
     held = held_out(policy, people.ids) & open_ if n else np.zeros(0, dtype=np.bool_)
