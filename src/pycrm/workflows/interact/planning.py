@@ -260,13 +260,13 @@ class _Planner:
         looked_at, gain, cost, sure = 0, 0.0, 0.0, 0
         for customers in unit.of(Customer).stream(Query(Customer)):
             made = []
-            concerned = self._concerned(customers)
+            rows, concerned = self._concerned(customers)
             for at, customer in enumerate(customers):
                 if customer.id in self.gone:
                     continue
                 looked_at += 1
                 sure += sum(each >= 1.0 for each in self.known.get(customer.id, _NOTHING).values())
-                found = self._next(customer, concerned, at)
+                found = self._next(customer, concerned, rows, at)
                 if isinstance(found, str):
                     refused[found] += 1
                     continue
@@ -292,18 +292,18 @@ class _Planner:
             cost=cost,
         )
 
-    def _concerned(self, customers: Sequence[Customer]) -> Mapping[str, Sequence[bool]]:
-        """Return, for each approach with a condition, which of the customers it concerns."""
+    def _concerned(self, customers: Sequence[Customer]) -> tuple[Sequence[Facts], Mapping[str, Sequence[bool]]]:
+        """Return the facts about the customers and, for each approach with a condition, which of them it concerns."""
         conditions = {one.code: one.concerns for one in self.plan.approaches if one.concerns is not None}
         if not conditions:
-            return {}
+            return (), {}
         rows = [self._facts(customer) for customer in customers]
         heads = {path.partition(".")[0] for condition in conditions.values() for path in paths_of(condition)}
         columns = {head: [row.get(head) for row in rows] for head in sorted(heads)}
-        return {code: evaluate_columns(condition, columns).tolist() for code, condition in conditions.items()}
+        return rows, {code: evaluate_columns(condition, columns).tolist() for code, condition in conditions.items()}
 
     def _next(
-        self, customer: Customer, concerned: Mapping[str, Sequence[bool]], at: int
+        self, customer: Customer, concerned: Mapping[str, Sequence[bool]], rows: Sequence[Facts], at: int
     ) -> tuple[_Choice, ContactIntent] | str:
         """Return the next contact of one customer, or the code of the reason why there is none."""
         who = customer.id
@@ -338,7 +338,7 @@ class _Planner:
                 asked[question] = self.gate.permission(customer, choice.route.channel, choice.purposes)
             when, permission = asked[question]
             if permission:
-                return choice, self._intent(customer, choice, when, permission)
+                return choice, self._intent(customer, choice, when, permission, rows[at] if rows else {})
             refusals.append(permission)
         # The refusal that says most: that of a channel that reaches him before one that does not.
         return min(refusals, key=lambda refusal: refusal.reasons[0].code == "unreachable").reasons[0].code
@@ -353,14 +353,16 @@ class _Planner:
             owned=frozenset(self.purchases.owned.get(customer.id, ())),
         )
 
-    def _intent(self, customer: Customer, choice: _Choice, when: datetime, permission: Permission) -> ContactIntent:
+    def _intent(
+        self, customer: Customer, choice: _Choice, when: datetime, permission: Permission, row: Facts
+    ) -> ContactIntent:
         approach, route = choice.approach, choice.route
         point = customer.reachable_by(route.channel, when)
         why = Reason(
             "gain",
             f"{choice.gain:.3g} expected for {choice.cost:.3g}, the most per cost of what concerns this customer",
         )
-        facts = () if approach.concerns is None else (because(approach.concerns, self._facts(customer)),)
+        facts = () if approach.concerns is None else (because(approach.concerns, row),)
         waits = () if when == self.at else (Reason("waits", f"not before {when.isoformat()}: quiet hours or a pause"),)
         asks = (
             (Reason("unknown", f"not known yet: {', '.join(str(topic) for topic in choice.asks)}"),)
