@@ -13,7 +13,9 @@ from uuid import UUID, uuid5
 from attrs import frozen
 
 from pycrm.errors import NotFound
+from pycrm.model.contribution import Contribution, Moderation, reward_refusals
 from pycrm.model.earning import EarningRule
+from pycrm.model.evidence import Reason
 from pycrm.model.order import Order
 from pycrm.model.points_account import PointsAccount
 from pycrm.model.points_command import Redeem, Reverse
@@ -25,7 +27,16 @@ from pycrm.storage.ledger import accounts_of, post_points, take_from_budget
 from pycrm.storage.protocols import Store, UnitOfWork
 from pycrm.storage.query import Query, asc
 
-__all__ = ["OrderPoints", "account_of", "cancel", "earn_for_order", "redeem", "statement_of"]
+__all__ = [
+    "ContentPoints",
+    "OrderPoints",
+    "account_of",
+    "cancel",
+    "earn_for_order",
+    "redeem",
+    "reward_content",
+    "statement_of",
+]
 
 
 @frozen
@@ -104,6 +115,65 @@ def earn_for_order(
         take_from_budget(unit, program, balance, at)
         unit.commit()
     return tuple(given)
+
+
+@frozen
+class ContentPoints:
+    """What a contribution earned per rule, what of it was taken back, and why there is nothing (more)."""
+
+    points: tuple[OrderPoints, ...]
+    refused: tuple[Reason, ...]
+
+
+def reward_content(
+    store: Store, contribution: Contribution, program: str, at: datetime, *, valued: int = 1, actor: str | None = None
+) -> ContentPoints:
+    """Give what a contribution earns by the rules of the event ``content``, once; take it back if it is refused later.
+
+    Parameters
+    ----------
+    store : Store
+        Where the rules are.
+    contribution : Contribution
+        As it stands now.
+    program : str
+        Whose rules count.
+    at : datetime
+        Now.
+    valued : int
+        How many others must have said that it helped.
+    actor : str, optional
+        For the audit trail.
+
+    Raises
+    ------
+    InvalidValueError
+        If the budget of the programme, or a cap of the author, is used up.
+    """
+    refused = reward_refusals(contribution, valued=valued)
+    author, found = contribution.author_id, []
+    with store.begin(actor=actor, cause="points for content") as unit:
+        balance = 0
+        for rule in _rules(unit, program, "content"):
+            key = f"content:{contribution.id}:{rule.code}"
+            account, first = _earned_in(unit, author, program, key)
+            if first is None:
+                if not refused and at in rule.period:
+                    posted = post_points(
+                        unit, author, program, rule.earn(rule.points, at, contribution.kind), key=key, at=at
+                    )
+                    assert posted.result is not None
+                    balance += posted.result.points
+                    found.append(OrderPoints(rule.code, posted.result.points, 0))
+                continue
+            earned, back = _moved(first, Bucket.EARNED), dict(account.undone).get(first.id, 0)
+            if contribution.moderation is Moderation.REFUSED and back < earned:
+                post_points(unit, author, program, Reverse(key, reason="refused"), key=f"{key}:back", at=at)
+                balance, back = balance - (earned - back), earned
+            found.append(OrderPoints(rule.code, earned, back))
+        take_from_budget(unit, program, balance, at)
+        unit.commit()
+    return ContentPoints(tuple(found), refused)
 
 
 def _earned_in(unit: UnitOfWork, member_id: UUID, program: str, key: str) -> tuple[PointsAccount, PointsEntry | None]:
