@@ -1,5 +1,6 @@
 """Which group: RFM scores and named segments, value and tiers, clusters, and the choice of whom to serve."""
 
+from pycrm.segmentation.behaviour import buying_behaviour
 from pycrm.segmentation.cluster import (
     ChoiceOfK,
     Clusters,
@@ -46,6 +47,7 @@ __all__ = [
     "TierRules",
     "Trait",
     "adjusted_rand_index",
+    "buying_behaviour",
     "choose_k",
     "choose_targets",
     "concentration",
