@@ -19,6 +19,7 @@ from pycrm.model.referral import ReferralProgram, ReferralStatus
 from pycrm.model.reward import Reward, RewardKind
 from pycrm.model.source import SourceRecord
 from pycrm.model.time import Period
+from pycrm.report.stored import purchases_of_store
 from pycrm.storage import MemoryStore, Query, customer_view, facts
 from pycrm.storage.identity import aliases, aliases_of
 from pycrm.storage.ledger import accounts_of, post_points
@@ -89,6 +90,8 @@ def test_facts_and_assessments_are_of_the_customer_of_today(store):
     second = differentiate.assess(store, as_of=TODAY, run="after")
     assert (first.customers, second.customers) == (3, 2)
     assert (first.orders, first.revenue) == (second.orders, second.revenue)
+    reported = purchases_of_store(store, as_of=TODAY, name="the shop")
+    assert sorted(reported.customers.tolist()) == ["ana", "carl"]
     identify.unmerge(store, anita, at=NOW, reason="sisters")
     assert facts(store, NOW) == before
 

@@ -13,6 +13,7 @@ from pycrm.model.customer import Customer
 from pycrm.model.order import Order, OrderStatus, UnallocatedRefund
 from pycrm.model.predicate import where
 from pycrm.report.purchases import Purchases
+from pycrm.storage.identity import aliases
 from pycrm.storage.protocols import Store
 from pycrm.storage.query import Query
 
@@ -49,6 +50,7 @@ def purchases_of_store(store: Store, *, as_of: date, name: str, zone: str = "UTC
     currency: str | None = None
     cancelled = 0
     with store.begin(read_only=True) as unit:
+        now = aliases(unit)
         for batch in unit.of(Order).stream(Query(Order, where("placed_at") < end)):
             for order in batch:
                 currency = currency or order.currency
@@ -57,12 +59,12 @@ def purchases_of_store(store: Store, *, as_of: date, name: str, zone: str = "UTC
                 if order.status is OrderStatus.CANCELLED:
                     cancelled += 1
                     continue
-                owners.append(order.customer_id)
+                owners.append(now.of(order.customer_id))
                 times.append(order.placed_at.astimezone(local).replace(tzinfo=None))
                 given = sum(refund.amount.amount for refund in order.refunds if refund.at < end)
                 amounts.append((float(order.gross.amount), float(given)))
         for refunds in unit.of(UnallocatedRefund).stream(Query(UnallocatedRefund, where("at") < end)):
-            back += [(refund.customer_id, float(refund.amount.amount)) for refund in refunds]
+            back += [(now.of(refund.customer_id), float(refund.amount.amount)) for refund in refunds]
         names = {
             customer.id: customer.display_name
             for batch in unit.of(Customer).stream(Query(Customer))
