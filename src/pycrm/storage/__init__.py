@@ -8,9 +8,11 @@ from pycrm.storage.batches import Batches, read_batches
 from pycrm.storage.columns import read_columns, upsert_many, write_columns
 from pycrm.storage.erasure import Erased, Mention
 from pycrm.storage.facts import facts
+from pycrm.storage.imports import import_rows
 from pycrm.storage.mapping import Column, EntityMap, Kind, Reference, Unique, UniqueEach
 from pycrm.storage.maps import default_maps
 from pycrm.storage.memory import MemoryRepository, MemoryStore, MemoryUnit
+from pycrm.storage.outbox import Relayed, Subscription, cloud_event, once, relay
 from pycrm.storage.portable import Kept, Portable
 from pycrm.storage.protocols import (
     ArrowReader,
@@ -63,24 +65,30 @@ __all__ = [
     "Reader",
     "Redacting",
     "Reference",
+    "Relayed",
     "Repository",
     "RowOutcome",
     "Scrubbing",
     "Store",
+    "Subscription",
     "Unique",
     "UniqueEach",
     "UnitOfWork",
     "Upserted",
     "Upserting",
     "asc",
+    "cloud_event",
     "customer_view",
     "default_maps",
     "desc",
     "export",
     "export_erasures",
     "facts",
+    "import_rows",
+    "once",
     "read_batches",
     "read_columns",
+    "relay",
     "restore",
     "upsert_many",
     "write_columns",
