@@ -70,10 +70,11 @@ def read_batches(
     Examples
     --------
     >>> from pycrm.model.order import Product
-    >>> from pycrm.storage import MemoryStore
+    >>> from pycrm.storage import MemoryStore, asc
     >>> with MemoryStore().begin() as uow:
     ...     _ = uow.products.put_many([Product(sku=f"A{n}", name="Pen") for n in range(3)])
-    ...     [stretch["sku"] for stretch in read_batches(uow, Query(Product), ["sku"], batch=2)]
+    ...     asked = Query(Product, order=(asc("sku"),))
+    ...     [stretch["sku"] for stretch in read_batches(uow, asked, ["sku"], batch=2)]
     [['A0', 'A1'], ['A2']]
     """
     checked_size("batch", batch)
