@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import sqlalchemy as sa
 
-from pycrm.errors import InvalidValueError, NotFound
+from pycrm.errors import DocumentError, InvalidValueError, NotFound
 from pycrm.model.assessment import Assessment, Tier
 from pycrm.model.consent import ConsentEntry, ConsentStatus, Permission, may_contact
 from pycrm.model.contact import ContactKind, ContactPoint
@@ -35,7 +35,7 @@ from pycrm.model.privacy import Fate, RequestKind, RetentionPolicy, RetentionRul
 from pycrm.model.segment import Segment
 from pycrm.model.source import IdentityLink, SourceRecord
 from pycrm.model.time import Period
-from pycrm.serialize import to_plain
+from pycrm.serialize import dumps, to_plain
 from pycrm.storage import MemoryStore, Query, export, export_erasures, restore
 from pycrm.storage.erasure import erase_people
 from pycrm.storage.ledger import post_points
@@ -582,3 +582,49 @@ def test_a_rule_that_fits_nothing_in_the_store_is_refused():
         policy = RetentionPolicy(version="1", rules=(RetentionRule(table=table, keep=DAY, why="x"),))
         with pytest.raises(InvalidValueError, match=word):
             privacy.retention(store, policy, NOW)
+
+
+def test_a_log_that_is_none_is_refused_and_nothing_is_restored(tmp_path):
+    store = fill(MemoryStore())
+    export(store, tmp_path / "all.gz")
+    asked = SubjectRequest(kind=RequestKind.EXPORT, customer_id=ANA, received_at=NOW, done_at=NOW)
+    for name, held in (("kind", dumps(asked).encode()), ("damaged", b"\xff\xfe")):
+        (tmp_path / name).write_bytes(held)
+        other = MemoryStore()
+        with pytest.raises(DocumentError) as caught:
+            restore(tmp_path / "all.gz", other, erasures=tmp_path / name)
+        assert caught.value.code == name
+        assert everything(other, Customer) == []
+
+
+def test_a_store_that_cannot_forget_says_so():
+    class Bare:
+        """A store whose units of work can do nothing but what every one can."""
+
+        def begin(self, **_):
+            return BareUnit()
+
+    class BareUnit:
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *_):
+            return None
+
+    with pytest.raises(InvalidValueError, match="redact"):
+        privacy.erase(Bare(), ANA, at=NOW)
+    with pytest.raises(InvalidValueError, match="maps"):
+        privacy.access(Bare(), ANA, at=NOW)
+
+
+def test_a_connection_of_the_host_is_cleaned_by_the_host(tmp_path):
+    engine = sa.create_engine(f"sqlite:///{tmp_path / 'crm.db'}")
+    with engine.connect() as connection:
+        store = SqlStore(connection)
+        store.create_schema()
+        fill(store)
+        report = privacy.erase(store, ANA, at=NOW)
+        assert "the connection is yours" in report.left_to_host[0]
+        with store.begin(read_only=True) as unit:
+            assert unit.of(Customer).get(ANA).processing is Processing.ERASED
+    engine.dispose()
