@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from itertools import pairwise
 from statistics import median
 
 from attrs import frozen
@@ -73,7 +74,7 @@ def contact_rhythm(interactions: Iterable[Interaction], at: datetime) -> Contact
     if not known:
         return ContactRhythm()
     times = [one.occurred_at for one in known]
-    gaps = [after - before for before, after in zip(times, times[1:], strict=False)]
+    gaps = [after - before for before, after in pairwise(times)]
 
     def last(direction: Direction) -> datetime | None:
         return next((one.occurred_at for one in reversed(known) if one.direction is direction), None)
