@@ -74,7 +74,7 @@ def contact_rhythm(interactions: Iterable[Interaction], at: datetime) -> Contact
     if not known:
         return ContactRhythm()
     times = [one.occurred_at for one in known]
-    gaps = [after - before for before, after in pairwise(times)]
+    gaps = [(after - before) // timedelta(microseconds=1) for before, after in pairwise(times)]
 
     def last(direction: Direction) -> datetime | None:
         return next((one.occurred_at for one in reversed(known) if one.direction is direction), None)
@@ -84,6 +84,6 @@ def contact_rhythm(interactions: Iterable[Interaction], at: datetime) -> Contact
         last_at=times[-1],
         last_in_at=last(Direction.IN),
         last_out_at=last(Direction.OUT),
-        cadence=median(gaps) if gaps else None,
+        cadence=timedelta(microseconds=median(gaps)) if gaps else None,
         silence=until - times[-1],
     )
