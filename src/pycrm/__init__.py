@@ -385,6 +385,10 @@ if TYPE_CHECKING:
         Reward,
         RewardKind,
     )
+    from pycrm.model.rhythm import (
+        ContactRhythm,
+        contact_rhythm,
+    )
     from pycrm.model.segment import (
         Segment,
         SegmentChanges,
@@ -502,6 +506,7 @@ _HOME = {
     "ContactMade": "pycrm.model.contact_policy",
     "ContactPoint": "pycrm.model.contact",
     "ContactPolicy": "pycrm.model.contact_policy",
+    "ContactRhythm": "pycrm.model.rhythm",
     "Containment": "pycrm.model.self_service",
     "Content": "pycrm.model.content",
     "ContentKind": "pycrm.model.content",
@@ -719,6 +724,7 @@ _HOME = {
     "channel_code": "pycrm.model.contact",
     "choose_strategy": "pycrm.model.strategy",
     "compose": "pycrm.model.newsletter",
+    "contact_rhythm": "pycrm.model.rhythm",
     "containment": "pycrm.model.self_service",
     "conversion_rate": "pycrm.model.lead",
     "count_outcomes": "pycrm.model.import_run",
@@ -819,6 +825,7 @@ __all__ = [
     "ContactMade",
     "ContactPoint",
     "ContactPolicy",
+    "ContactRhythm",
     "Containment",
     "Content",
     "ContentKind",
@@ -1030,6 +1037,7 @@ __all__ = [
     "channel_code",
     "choose_strategy",
     "compose",
+    "contact_rhythm",
     "containment",
     "conversion_rate",
     "count_outcomes",
