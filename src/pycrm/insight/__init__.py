@@ -12,6 +12,7 @@ from pycrm.insight.cohorts import (
 )
 from pycrm.insight.fairness import FairnessAudit, GroupMean, GroupRates, audit_means, audit_selection
 from pycrm.insight.fraud import REVIEW, ReferralSigns, identity_groups, referral_signs, unusual_amounts
+from pycrm.insight.loyalty import LoyaltyIndex, loyalty_index
 from pycrm.insight.measures import period_measures
 from pycrm.insight.repeat_sales import RepeatSales, repeat_sales
 from pycrm.insight.satisfaction import (
@@ -42,6 +43,7 @@ __all__ = [
     "Floor",
     "GroupMean",
     "GroupRates",
+    "LoyaltyIndex",
     "ReferralSigns",
     "RepeatSales",
     "RetentionTriangle",
@@ -62,6 +64,7 @@ __all__ = [
     "decompose",
     "drivers",
     "identity_groups",
+    "loyalty_index",
     "net_promoter_score",
     "period_measures",
     "process_efficiency",
