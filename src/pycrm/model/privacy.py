@@ -226,7 +226,7 @@ class Handling:
         Examples
         --------
         >>> plain = Handling(model=Entity, fields={}, purpose="none", use="none")
-        >>> plain.redacted(Entity(unknown={"name": "Ana"})).unknown
+        >>> plain.redacted(Entity(unknown=CustomFields({"name": "Ana"}))).unknown
         CustomFields({})
         """
         changes = {}
@@ -245,7 +245,7 @@ class Handling:
         Examples
         --------
         >>> plain = Handling(model=Entity, fields={}, purpose="none", use="none")
-        >>> plain.retold(Entity(unknown={"note": "for Ana"}), lambda text: text.replace("Ana", "her")).unknown
+        >>> plain.retold(Entity(unknown=CustomFields({"note": "for Ana"})), lambda text: text.replace("Ana", "her")).unknown
         CustomFields({'note': 'for her'})
         """
         changes = {}
