@@ -11,6 +11,7 @@ from pycrm.errors import AppendOnly, Conflict, Duplicate, InvalidValueError, Sto
 from pycrm.storage.codec import changed_fields
 from pycrm.storage.protocols import OnConflict, RowOutcome, Upserted
 from pycrm.storage.rows import entities_of
+from pycrm.storage.sql.calm import uncollected
 
 if TYPE_CHECKING:
     from pycrm.storage.sql.repository import SqlRepository
@@ -46,14 +47,15 @@ def insert_all(repository: SqlRepository[Any], entities: Sequence[Any]) -> None:
     encode, bind, tenant, actor, cause = repository._codec.encode, unit._bind_id, unit.tenant, unit.actor, unit.cause
     for at in range(0, len(entities), size):
         some = entities if size >= len(entities) else entities[at : at + size]
-        added = unit._bind_at(unit._clock())
-        rows = [(tenant, bind(entity.id), 1, 1, added, actor, cause, *encode(entity)) for entity in some]
-        put = unit.copy if copied else unit.execute_many
-        put(
-            statements.copy if copied else statements.insert,
-            rows,
-            lambda failure, some=some: repository._keys.blame(some, failure),
-        )
+        with uncollected():
+            added = unit._bind_at(unit._clock())
+            rows = [(tenant, bind(entity.id), 1, 1, added, actor, cause, *encode(entity)) for entity in some]
+            put = unit.copy if copied else unit.execute_many
+            put(
+                statements.copy if copied else statements.insert,
+                rows,
+                lambda failure, some=some: repository._keys.blame(some, failure),
+            )
         repository._keys.put((entity, None) for entity in some)
 
 
