@@ -315,6 +315,7 @@ if TYPE_CHECKING:
     )
     from pycrm.model.points import (
         Posted,
+        points_allowed,
     )
     from pycrm.model.points_account import (
         Hold,
@@ -757,6 +758,7 @@ _HOME = {
     "new_id": "pycrm.model.entity",
     "objection": "pycrm.model.eligibility",
     "plays_due": "pycrm.model.play",
+    "points_allowed": "pycrm.model.points",
     "rebuild_segment": "pycrm.model.segment",
     "recycle_due": "pycrm.model.lead",
     "render": "pycrm.model.template",
@@ -1070,6 +1072,7 @@ __all__ = [
     "new_id",
     "objection",
     "plays_due",
+    "points_allowed",
     "rebuild_segment",
     "recycle_due",
     "render",

@@ -272,6 +272,16 @@ def test_an_order_earns_once_and_gives_back_what_is_refunded(store, people):
     assert [line.available for line in loyalty.statement_of(store, ana.id, "tea")] == [100, 70, 0]
 
 
+def test_a_rule_whose_cap_is_reached_gives_nothing_and_the_others_give_theirs(store, people):
+    ana, _ = people
+    bought = [order(ana), order(ana)]
+    keep(store, SPEND, EarningRule(code="each", program="tea", points=5, caps=(EarnCap(5),)), *bought)
+    first, second = (loyalty.earn_for_order(store, each.id, "tea", START) for each in bought)
+    assert [(one.rule, one.earned) for one in first] == [("each", 5), ("spend", 100)]
+    assert [(one.rule, one.earned) for one in second] == [("spend", 100)]
+    assert balance(store, ana) == 205
+
+
 def test_the_budget_of_a_programme_counts_orders_and_what_comes_back(store, people):
     ana, bea = people
     bought = [order(ana), order(bea)]

@@ -55,7 +55,7 @@ from pycrm.model.points_command import (
 from pycrm.model.points_entry import Bucket, EntryKind, Leg, PointsEntry, entry_of_checked
 from pycrm.model.time import in_utc, is_instant, local_date
 
-__all__ = ["Posted", "post", "transfer"]
+__all__ = ["Posted", "points_allowed", "post", "transfer"]
 
 # What the ledger does of itself has keys of its own, which nobody else may use.
 _DUE, _EXPIRED, _LATE = ":due", ":expired", ":after"
@@ -199,7 +199,17 @@ def _due(account: PointsAccount, key: str, at: datetime, entries: list[PointsEnt
     return account
 
 
-def _allowed(account: PointsAccount, command: Earn, at: datetime) -> int:
+def points_allowed(account: PointsAccount, command: Earn, at: datetime) -> int:
+    """Return how many points the caps of an earn leave at that time: all, some, or 0 where one is reached.
+
+    Examples
+    --------
+    >>> from datetime import UTC
+    >>> from pycrm.model.points_command import EarnCap
+    >>> visit = Earn(40, rule="visit", caps=(EarnCap(30),))
+    >>> points_allowed(PointsAccount.opened(UUID(int=1), "tea"), visit, datetime(2026, 5, 1, tzinfo=UTC))
+    30
+    """
     points = command.points
     given = None if command.rule is None else account.points_by_rule(command.rule)
     for cap in command.caps:
@@ -208,6 +218,11 @@ def _allowed(account: PointsAccount, command: Earn, at: datetime) -> int:
             same_day = given.day == local_date(at, account.zone)
             used = given.ever if cap.per is CapSpan.EVER else given.today if same_day else 0
         points = min(points, cap.max_points - used)
+    return max(points, 0)
+
+
+def _allowed(account: PointsAccount, command: Earn, at: datetime) -> int:
+    points = points_allowed(account, command, at)
     if points <= 0:
         raise InvalidValueError("points", command.points, f"the cap of {command.rule} is reached")
     return points

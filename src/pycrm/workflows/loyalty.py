@@ -17,6 +17,7 @@ from pycrm.model.contribution import Contribution, Moderation, reward_refusals
 from pycrm.model.earning import EarningRule
 from pycrm.model.evidence import Reason
 from pycrm.model.order import Order
+from pycrm.model.points import points_allowed
 from pycrm.model.points_account import PointsAccount
 from pycrm.model.points_command import Redeem, Reverse
 from pycrm.model.points_entry import Bucket, PointsEntry
@@ -63,7 +64,8 @@ def earn_for_order(
 ) -> tuple[OrderPoints, ...]:
     """Give what an order earns as it stands now: new points the first time, and back what refunds or its cancelling undo.
 
-    Call it whenever the order changed; calling it again changes nothing.
+    Call it whenever the order changed; calling it again changes nothing. A rule whose cap is reached gives nothing this time,
+    and the others give what they would.
 
     Parameters
     ----------
@@ -88,7 +90,7 @@ def earn_for_order(
     NotFound
         If there is no such order.
     InvalidValueError
-        If the budget of the programme, or a cap of the member, is used up.
+        If the budget of the programme is used up.
     """
     with store.begin(actor=actor, cause="points for an order") as unit:
         order = unit.of(Order).get(order_id)
@@ -98,8 +100,9 @@ def earn_for_order(
             account, first = _earned_in(unit, order.customer_id, program, key)
             due = rule.points_for(order)
             if first is None:
-                if due:
-                    posted = post_points(unit, order.customer_id, program, rule.earn(due, at), key=key, at=at)
+                earn = rule.earn(due, at) if due else None
+                if earn is not None and points_allowed(account, earn, at):
+                    posted = post_points(unit, order.customer_id, program, earn, key=key, at=at)
                     assert posted.result is not None
                     balance += posted.result.points
                     given.append(OrderPoints(rule.code, posted.result.points, 0))
@@ -148,7 +151,7 @@ def reward_content(
     Raises
     ------
     InvalidValueError
-        If the budget of the programme, or a cap of the author, is used up.
+        If the budget of the programme is used up.
     """
     refused = reward_refusals(contribution, valued=valued)
     author, found = contribution.author_id, []
@@ -158,10 +161,9 @@ def reward_content(
             key = f"content:{contribution.id}:{rule.code}"
             account, first = _earned_in(unit, author, program, key)
             if first is None:
-                if not refused and at in rule.period:
-                    posted = post_points(
-                        unit, author, program, rule.earn(rule.points, at, contribution.kind), key=key, at=at
-                    )
+                earn = rule.earn(rule.points, at, contribution.kind)
+                if not refused and at in rule.period and points_allowed(account, earn, at):
+                    posted = post_points(unit, author, program, earn, key=key, at=at)
                     assert posted.result is not None
                     balance += posted.result.points
                     found.append(OrderPoints(rule.code, posted.result.points, 0))
