@@ -6,7 +6,7 @@ from pycrm.model.entity import new_id
 from pycrm.model.order import Product
 from pycrm.storage import MemoryStore, Query, asc
 from pycrm.storage.sql import SqlStore
-from storage.servers import database
+from storage.servers import furnished
 
 KINDS = ["memory", "sqlite", "postgresql", "mariadb"]
 
@@ -22,11 +22,8 @@ def opened(kind):
         yield store
         store.close()
     else:
-        with database(kind) as url:
-            store = SqlStore(url)
-            store.create_schema()
+        with furnished(kind) as store:
             yield store
-            store.close()
 
 
 def fresh(store):

@@ -10,16 +10,13 @@ from pycrm.model.predicate import where
 from pycrm.storage import MemoryStore, Query, Upserting, asc, upsert_many
 from pycrm.storage.sql import SqlStore, merge
 from pycrm.testing.made import an_order, ana, pen, stored
-from storage.servers import database
+from storage.servers import database, furnished
 
 
 @pytest.fixture(scope="module")
 def postgresql():
-    with database("postgresql") as url:
-        store = SqlStore(url)
-        store.create_schema()
+    with furnished("postgresql") as store:
         yield store
-        store.close()
 
 
 @pytest.fixture

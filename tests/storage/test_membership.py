@@ -19,7 +19,7 @@ from pycrm.model.segment import Segment, in_order
 from pycrm.storage import MemoryStore
 from pycrm.storage.membership import segment_members, segment_row
 from pycrm.storage.sql import SqlStore
-from storage.servers import database
+from storage.servers import furnished
 
 DAY = date(2026, 1, 1)
 
@@ -72,11 +72,8 @@ def made(kind):
         yield filled(store)
         store.close()
         return
-    with database(kind) as url:
-        store = SqlStore(url)
-        store.create_schema()
+    with furnished(kind) as store:
         yield filled(store)
-        store.close()
 
 
 @pytest.fixture(scope="module", params=["memory", "sqlite", "postgresql", "mariadb"])

@@ -49,12 +49,12 @@ def test_every_noun_has_a_repository_by_name():
             assert repository.count(Query(repository._model)) == 0
 
 
-def test_a_unit_of_work_that_belongs_to_no_store_can_do_nothing():
-    unit = Unit(read_only=False, isolation="default", actor=None, cause=None)
-    with pytest.raises(NotImplementedError):
-        unit.of(Product)
-    with pytest.raises(NotImplementedError):
-        unit.rollback()
+def test_there_is_no_unit_of_work_that_belongs_to_no_store():
+    with pytest.raises(TypeError, match="abstract"):
+        Unit(read_only=False, isolation="default", actor=None, cause=None)
+
+
+def test_an_isolation_nobody_knows_is_refused():
     with pytest.raises(InvalidValueError, match="isolation"):
         MemoryStore().begin(isolation="loose")
 

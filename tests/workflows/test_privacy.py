@@ -43,7 +43,7 @@ from pycrm.storage.membership import segment_members
 from pycrm.storage.sql import SqlStore
 from pycrm.workflows import identify, measure, privacy
 from pycrm.workflows.personalise.reading import customer_rows
-from storage.servers import database
+from storage.servers import furnished
 from workflows.worlds import everything
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
@@ -203,11 +203,8 @@ def in_a_file(folder):
 
 def on_a_server(kind):
     def made(_):
-        with database(kind) as url:
-            store = SqlStore(url)
-            store.create_schema()
+        with furnished(kind) as store:
             yield store
-            store.close()
 
     return made
 
