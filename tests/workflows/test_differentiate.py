@@ -22,7 +22,8 @@ from pycrm.model.treatment import ServiceFloor, ServiceLevel, TreatmentPlan
 from pycrm.scoring import EventRule, ProfileRule, ScoringRules
 from pycrm.segmentation import NeedsRules
 from pycrm.workflows import differentiate
-from pycrm.workflows.differentiate import Horizon, policy_of, value_orders
+from pycrm.workflows.differentiate import Horizon, policy_of, value_orders, valuing
+from pycrm.workflows.differentiate.keeping import money
 
 EUR = "EUR"
 
@@ -126,7 +127,7 @@ def test_a_handful_of_customers_who_came_back_says_nothing_of_the_next():
 def test_a_search_that_found_no_maximum_gives_no_numbers():
     notes = []
     fit = BetaGeoNBD.fit({"frequency": [2, 0, 1], "recency": [3.0, 0.0, 2.0], "age": [9.0, 8.0, 9.0]}, penalty=0.1)
-    assert differentiate._fitted(lambda: fit.evolve(converged=False), "the purchase model", notes) is None
+    assert valuing._fitted(lambda: fit.evolve(converged=False), "the purchase model", notes) is None
     assert notes[-1].startswith("the purchase model is left out: the search found no maximum")
 
 
@@ -206,7 +207,7 @@ def test_an_orders_table_before_the_first_order_cannot_be_valued():
 def test_a_fit_that_is_refused_becomes_a_note():
     notes = []
     nobody = {"frequency": [0], "recency": [0.0], "age": [1.0], "mean_value": [0.0]}
-    assert differentiate._fitted(lambda: GammaGamma.fit(nobody), "the spend model", notes) is None
+    assert valuing._fitted(lambda: GammaGamma.fit(nobody), "the spend model", notes) is None
     assert notes[0].startswith("the spend model cannot be estimated: column 'frequency'")
 
 
@@ -466,7 +467,7 @@ def test_rules_for_needs_that_make_no_groups_are_refused(wrong):
 
 
 def test_a_value_next_to_nothing_is_rounded_and_no_error():
-    assert differentiate._money(5.490555278919289e-29, EUR) == Money("0.00", EUR)
+    assert money(5.490555278919289e-29, EUR) == Money("0.00", EUR)
 
 
 def test_relationships_below_the_threshold_are_told_those_that_fell_first():
