@@ -19,9 +19,11 @@ from attrs import field, frozen
 
 from pycrm.errors import InvalidValueError, NotFound, Transient
 from pycrm.model.consent import LegalBasis
+from pycrm.model.correction import correction_of, is_correction
 from pycrm.model.custom import CustomFields
 from pycrm.model.customer import Customer, Processing
 from pycrm.model.privacy import Fate, Handling, RequestKind, RetentionPolicy, SubjectRequest
+from pycrm.model.source import IdentityLink, SourceRecord
 from pycrm.model.time import instant
 from pycrm.serialize import to_plain
 from pycrm.storage.erasure import Erased, Mention, erase_people
@@ -294,6 +296,9 @@ def rectify(
 ) -> Customer:
     """Correct what is held about a person; what stood there before, who changed it and when is in the audit trail.
 
+    The correction is kept as a source record that no source outvotes, however new: `identify.resolve` keeps to it, and an address
+    that was taken away does not come back with the next file.
+
     Parameters
     ----------
     store : Store
@@ -330,10 +335,35 @@ def rectify(
                 raise InvalidValueError("changes", name, f"correct one of {', '.join(correct)}")
         after = attrs.evolve(customer, **changes)
         if after != customer:
+            _keep_correction(unit, person, customer, after, now)
             after = unit.of(type(customer)).save(after)
             _enter(unit, RequestKind.RECTIFY, person, received_at, now, {"fields": len(changes)})
             unit.commit()
     return after
+
+
+def _keep_correction(unit: UnitOfWork, person: Person, before: Customer, after: Customer, now: datetime) -> None:
+    """Keep a correction beside what the sources say of him; where none speaks of him, nothing can overwrite it."""
+    links = sorted(person.of(IdentityLink), key=lambda link: (link.decided_at, str(link.id)))
+    first = {link.record_id: link.customer_id for link in reversed(links)}
+    records = [record for record in person.of(SourceRecord) if not is_correction(record)]
+    if not records:
+        return
+    # One that was his from the beginning: taking a merge back leaves the correction with him.
+    about = min(records, key=lambda one: (first.get(one.id) != before.id, one.received_at, one.source, one.key))
+    made = correction_of(before, after, about=about.id, at=now)
+    if made is not None:
+        unit.of(SourceRecord).add(made)
+        unit.of(IdentityLink).add(
+            IdentityLink(
+                record_id=made.id,
+                customer_id=before.id,
+                rule="correction",
+                decided_at=now,
+                reason="it says how he was corrected",
+                mate_id=about.id,
+            )
+        )
 
 
 def _refuse_erased(customer: Customer) -> None:

@@ -16,6 +16,7 @@ from pycrm import matching
 from pycrm.matching import Decision, Edges, FellegiSunter, Resolution, keep_ids, resolve_edges, review_queue
 from pycrm.model.consent import may_contact
 from pycrm.model.contact import Channel, ContactKind
+from pycrm.model.correction import is_correction
 from pycrm.model.customer import Customer
 from pycrm.model.entity import new_id
 from pycrm.model.merge import MatchDecision, MatchQuestion, decisions_in_force
@@ -84,7 +85,7 @@ class IdentifyReport:
     Parameters
     ----------
     records : int
-        Source records in the store.
+        Source records in the store, corrections not counted.
     customers : int
         Customers they speak of.
     added, changed : int
@@ -224,13 +225,14 @@ def _resolve(
     for cause in causes.values():
         decided[cause.rule] = decided.get(cause.rule, 0) + 1
     asked = _ask(unit, records, found, edges, decisions, how, at)
+    said = sum(not is_correction(record) for record in records)
     spoken_of = [customers[id] for id in dict.fromkeys(after.values()) if id in customers]
     return IdentifyReport(
-        records=len(records),
+        records=said,
         customers=len(spoken_of),
         added=settled.added,
         changed=settled.changed,
-        duplicates=len(records) - len(spoken_of),
+        duplicates=said - len(spoken_of),
         decided=decided,
         united=settled.merged,
         conflicts=_conflicts(records, after, edges),

@@ -10,6 +10,7 @@ from attrs import field, frozen
 
 from pycrm.errors import InvalidValueError
 from pycrm.model.checks import is_code, tuple_of
+from pycrm.model.correction import is_correction
 from pycrm.model.source import SourceRecord
 from pycrm.normalise import date_key, email_key, is_placeholder, name_key, phone_key, tax_id_key
 
@@ -110,7 +111,14 @@ def in_order(records: Iterable[SourceRecord]) -> list[SourceRecord]:
 
 
 def edges_of(records: Sequence[SourceRecord], rules: Iterable[Rule]) -> Iterator[tuple[int, int, str]]:
-    """Yield a later record, the first one it shares every key of a rule with, and the rule's name."""
+    """Yield a later record, the first one it shares every key of a rule with, and the rule's name; a correction with what it corrects."""
+    corrections = [
+        (place, str(record.fields["about"])) for place, record in enumerate(records) if is_correction(record)
+    ]
+    places = {str(record.id): place for place, record in enumerate(records)} if corrections else {}
+    for place, about in corrections:
+        if about in places:
+            yield max(place, places[about]), min(place, places[about]), "correction"
     asked = tuple(rules)
     keys = {key for rule in asked for key in rule.keys}
     written = [{key: _KEYS[key](record.fields) for key in keys} for record in records]

@@ -20,6 +20,7 @@ from pycrm.errors import InvalidValueError
 from pycrm.matching import Survivors, survivors
 from pycrm.matching.survivorship import STRATEGIES
 from pycrm.model.contact import ContactKind, ContactPoint
+from pycrm.model.correction import is_correction
 from pycrm.model.customer import (
     Customer,
     CustomerKind,
@@ -90,6 +91,7 @@ class Said:
     roles: frozenset[Role]
     first: datetime | None
     source: str | None
+    corrected: Mapping[str, UUID] = field(factory=dict)
 
 
 _NOTHING = Said({}, {}, {}, (), frozenset(), None, None)
@@ -98,19 +100,60 @@ _NOTHING = Said({}, {}, {}, (), frozenset(), None, None)
 def said_of(groups: Mapping[UUID, Sequence[SourceRecord]], surviving: Surviving) -> Mapping[UUID, Said]:
     """Return what survives of each group of records, as they were received; a group of none says nothing."""
     held = {whose: in_order(records) for whose, records in groups.items() if records}
-    scalars = _scalars(held, surviving)
-    return {
-        whose: Said(scalars[whose], _points(records), _identifiers(records), _externals(records), _roles(records),
-                    records[0].received_at, records[0].source)
-        for whose, records in held.items()
-    }  # fmt: skip
+    plain = {whose: [one for one in records if not is_correction(one)] for whose, records in held.items()}
+    scalars = _scalars(plain, surviving)
+    return {whose: _said(records, plain[whose], scalars.get(whose, {})) for whose, records in held.items()}
 
 
-def _scalars(groups: Mapping[UUID, Sequence[SourceRecord]], surviving: Surviving) -> Mapping[UUID, Mapping[str, Any]]:
+def _said(records: Sequence[SourceRecord], plain: Sequence[SourceRecord], scalars: Mapping[str, str]) -> Said:
+    """Return what survives of records, given the values that survive of those of the sources: corrections outvote them."""
+    made: dict[str, Any] = dict(scalars)
+    points, identifiers = _points(plain), _identifiers(plain)
+    externals, roles = dict.fromkeys(_externals(plain)), _roles(plain)
+    corrected: dict[str, UUID] = {}
+    for record in records:
+        if not is_correction(record):
+            continue
+        for name in _corrects(record):
+            corrected[name] = record.id
+            made[name] = record.fields[name]
+        fields: Mapping[str, Any] = record.fields
+        if "roles" in fields:
+            roles = frozenset(map(Role, fields["roles"]))
+        for name, pairs in fields.get("given", {}).items():
+            for first, second in pairs:
+                if name == "contact_points":
+                    kind = ContactKind(first)
+                    points[kind, second] = ContactPoint(kind=kind, raw=second, normalised=second)
+                elif name == "identifiers":
+                    identifiers[first, second] = Identifier(namespace=first, value=second)
+                else:
+                    externals[ExternalId(first, second)] = None
+        for name, pairs in fields.get("withdrawn", {}).items():
+            for first, second in pairs:
+                if name == "contact_points":
+                    points.pop((ContactKind(first), second), None)
+                elif name == "identifiers":
+                    identifiers.pop((first, second), None)
+                else:
+                    externals.pop(ExternalId(first, second), None)
+    oldest = (plain or records)[0]
+    return Said(
+        _shaped({name: value for name, value in made.items() if value is not None}), points, identifiers, tuple(externals),
+        roles, oldest.received_at, oldest.source, corrected,
+    )  # fmt: skip
+
+
+def _corrects(record: SourceRecord) -> Sequence[str]:
+    """Return the fields a correction speaks of, those it says are unknown included."""
+    return [name for name in _ONE_VALUE if name in record.fields]
+
+
+def _scalars(groups: Mapping[UUID, Sequence[SourceRecord]], surviving: Surviving) -> Mapping[UUID, Mapping[str, str]]:
     if all(surviving.strategy(name) == "most_recent" for name in _ONE_VALUE):
         # The last word of each field, without a table: most stores ask for nothing else.
         return {
-            whose: _shaped({name: value for record in records for name, value in _values(record)})
+            whose: {name: value for record in records for name, value in _values(record)}
             for whose, records in groups.items()
         }
     made = _survivors(groups, surviving)
@@ -120,7 +163,7 @@ def _scalars(groups: Mapping[UUID, Sequence[SourceRecord]], surviving: Surviving
     places = columns.pop("cluster")
     names = list(groups)
     return {
-        names[whose]: _shaped({name: values[row] for name, values in columns.items() if values[row] is not None})
+        names[whose]: {name: values[row] for name, values in columns.items() if values[row] is not None}
         for row, whose in enumerate(places)
     }
 
@@ -179,7 +222,7 @@ def _shaped(said: Mapping[str, str]) -> Mapping[str, Any]:
     return made
 
 
-def _points(records: Sequence[SourceRecord]) -> Mapping[tuple[ContactKind, str], ContactPoint]:
+def _points(records: Sequence[SourceRecord]) -> dict[tuple[ContactKind, str], ContactPoint]:
     made: dict[tuple[ContactKind, str], ContactPoint] = {}
     for record in records:
         points = []
@@ -194,7 +237,7 @@ def _points(records: Sequence[SourceRecord]) -> Mapping[tuple[ContactKind, str],
     return made
 
 
-def _identifiers(records: Sequence[SourceRecord]) -> Mapping[tuple[str, str], Identifier]:
+def _identifiers(records: Sequence[SourceRecord]) -> dict[tuple[str, str], Identifier]:
     numbers = (tax_id_of(record.fields) for record in records)
     return {
         ("tax_id", number): Identifier(namespace="tax_id", value=number) for number in numbers if number is not None
@@ -227,9 +270,12 @@ def made_of(customer: Customer | None, id: UUID, now: Said, before: Said = _NOTH
     if customer.organisation is not None and "organisation" in now.scalars:
         changes["organisation"] = attrs.evolve(customer.organisation, name=now.scalars["organisation"].name)
     for name in ("name", "birth_date", "country", "language"):
+        part = "given_name" if name == "name" else name
+        if part in now.corrected and now.corrected[part] == before.corrected.get(part):
+            continue  # as it was corrected, with what a source record has no words for
         if name in now.scalars:
             changes[name] = now.scalars[name]
-        elif name in before.scalars and getattr(customer, name) == before.scalars[name]:
+        elif part in now.corrected or (name in before.scalars and getattr(customer, name) == before.scalars[name]):
             changes[name] = None
     changes["contact_points"] = _kept(
         customer.contact_points, lambda one: (one.kind, one.normalised), now.points, before.points
@@ -335,21 +381,26 @@ def provenance(store: Store, customer_id: UUID, *, surviving: Surviving | None =
         records = in_order(records_of(unit, [home]).get(home, ()))
     if not records:
         raise InvalidValueError("customer_id", customer_id, "no source record speaks of this customer")
-    made = _survivors({home: records}, how)
-    assert made is not None
-    found: list[FieldOrigin] = []
+    plain = [record for record in records if not is_correction(record)]
+    last = {name: record for record in records if is_correction(record) for name in _corrects(record)}
+    found = [
+        _corrected_origin(name, last[name], plain) for name in _ONE_VALUE if name in last and last[name].fields[name]
+    ]
+    made = _survivors({home: plain}, how)
+    if made is None:
+        return tuple(found)
     for name in _ONE_VALUE:
         row = made.provenance[name].tolist()[0]
-        if row is None:
+        if row is None or name in last:
             continue
         value = made.frame[name].tolist()[0]
         losers = made.why(0, name)
         others = tuple(
-            (records[place].id, said)
+            (plain[place].id, said)
             for place, said in zip(losers["id"].tolist(), losers["value"].tolist(), strict=True)
             if said is not None and said != value
         )
-        winner = records[row]
+        winner = plain[row]
         found.append(
             FieldOrigin(
                 field=name,
@@ -362,3 +413,17 @@ def provenance(store: Store, customer_id: UUID, *, surviving: Surviving | None =
             )
         )
     return tuple(found)
+
+
+def _corrected_origin(name: str, correction: SourceRecord, plain: Iterable[SourceRecord]) -> FieldOrigin:
+    value = str(correction.fields[name])
+    otherwise = ((record.id, said) for record in plain for of, said in _values(record) if of == name and said != value)
+    return FieldOrigin(
+        field=name,
+        value=value,
+        record_id=correction.id,
+        source=correction.source,
+        key=correction.key,
+        strategy="correction",
+        others=tuple(otherwise),
+    )
