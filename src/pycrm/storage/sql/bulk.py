@@ -17,10 +17,10 @@ from attrs import define, field, frozen
 from pycrm.errors import InvalidValueError
 from pycrm.model.entity import new_id
 from pycrm.serialize import to_plain
+from pycrm.storage.calm import uncollected
 from pycrm.storage.columns import Rows
 from pycrm.storage.mapping import Column, search_key
 from pycrm.storage.protocols import OnConflict
-from pycrm.storage.sql.calm import uncollected
 
 if TYPE_CHECKING:
     from pycrm.storage.sql.repository import SqlRepository

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from pycrm.errors import AppendOnly, Conflict, Duplicate, InvalidValueError, StoreError, Transient
+from pycrm.storage.calm import uncollected
 from pycrm.storage.codec import changed_fields
 from pycrm.storage.protocols import OnConflict, RowOutcome, Upserted
 from pycrm.storage.rows import entities_of
-from pycrm.storage.sql.calm import uncollected
 
 if TYPE_CHECKING:
     from pycrm.storage.sql.repository import SqlRepository

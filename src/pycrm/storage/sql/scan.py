@@ -7,9 +7,9 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from pycrm.storage.calm import uncollected
 from pycrm.storage.codec import column_value, plain_at
 from pycrm.storage.query import Query
-from pycrm.storage.sql.calm import uncollected
 
 if TYPE_CHECKING:
     from pycrm.storage.mapping import Column

@@ -11,13 +11,13 @@ from uuid import UUID
 
 from pycrm.errors import Broken, Duplicate, StoreError, Transient, Unknown
 from pycrm.model.entity import new_id
+from pycrm.storage.calm import uncollected
 from pycrm.storage.mapping import EntityMap
 from pycrm.storage.portable import Kept
 from pycrm.storage.protocols import Change, Isolation, OnConflict, Told, Upserted
 from pycrm.storage.query import E, Query
 from pycrm.storage.sql.arrow import arrow_batches
 from pycrm.storage.sql.beside import retell
-from pycrm.storage.sql.calm import uncollected
 from pycrm.storage.sql.dialects import Dialect
 from pycrm.storage.sql.repository import SqlRepository
 from pycrm.storage.sql.statements import AT, ID, Statements

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
-from uuid import UUID
 
 from attrs import define
 
-from pycrm.model.consent import ConsentEntry, Permission, may_contact
+from pycrm.model.consent import Permission
 from pycrm.model.contact_policy import ContactPolicy
 from pycrm.model.customer import Customer
 from pycrm.model.send_time import first_free_time
+from pycrm.storage.consents import Consents
 from pycrm.storage.identity import Aliases
-from pycrm.storage.lookups import consents_by_customer
 from pycrm.storage.protocols import UnitOfWork
 from pycrm.workflows.interact.reading import Dialogue, Policies
 
@@ -28,7 +27,7 @@ class Gate:
     until: datetime
     dialogue: Dialogue
     policies: Policies
-    consents: Mapping[UUID, Sequence[ConsentEntry]]
+    consents: Consents
 
     @classmethod
     def of(
@@ -41,23 +40,17 @@ class Gate:
         within: timedelta,
     ) -> Gate:
         """Read consent, policies and lists."""
-        return cls(at, at + within, dialogue, Policies.read(unit, policies, now), consents_by_customer(unit, at, now))
+        return cls(at, at + within, dialogue, Policies.read(unit, policies, now), Consents.read(unit, at, now))
 
     def permission(self, customer: Customer, channel: str, purposes: Sequence[str]) -> tuple[datetime, Permission]:
         """Return when the contact may be made, and the decision for that time: of the first purpose, or the first refusal."""
         policies = self.policies.concerning(customer.id)
         when = self._free(customer, purposes, policies) if policies else self.at
-        addresses = {point.normalised for point in customer.contact_points}
+        suppressions = self.policies.suppressions(customer)
+        made = self.dialogue.made(customer.id) if policies else ()
         answers = [
-            may_contact(
-                customer,
-                channel,
-                purpose,
-                when,
-                consents=self.consents.get(customer.id, ()),
-                policies=policies,
-                made=self.dialogue.made(customer.id) if policies else (),
-                suppressions=self.policies.suppressions(customer.id, addresses),
+            self.consents.permission(
+                customer, channel, purpose, when, policies=policies, made=made, suppressions=suppressions
             )
             for purpose in purposes
         ]

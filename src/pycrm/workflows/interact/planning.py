@@ -22,6 +22,7 @@ from pycrm.model.knowledge import Topic
 from pycrm.model.knowledge_plan import Approach, Closeness, KnowledgePlan, Route
 from pycrm.model.predicate import Predicate, paths_of
 from pycrm.model.time import instant
+from pycrm.storage.calm import uncollected
 from pycrm.storage.identity import aliases
 from pycrm.storage.lookups import last_assessments
 from pycrm.storage.protocols import Store, UnitOfWork
@@ -188,7 +189,7 @@ def plan(
         if not 0.0 <= rate <= 1.0:
             raise InvalidValueError(f"rates[{code!r}]", rate, "give a share from 0 to 1")
     at = instant(at)
-    with store.begin(actor=actor, cause="interact.plan") as unit:
+    with uncollected(), store.begin(actor=actor, cause="interact.plan") as unit:
         planner = _Planner.of(unit, as_of, at, run, purpose, knowledge, routes, tuple(policies), rates or {}, within)
         report = planner.go(unit)
         unit.commit()

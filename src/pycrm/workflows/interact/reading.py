@@ -12,6 +12,7 @@ from attrs import Factory, define
 
 from pycrm.errors import InvalidValueError
 from pycrm.model.contact_policy import ContactMade, ContactPolicy, Suppression
+from pycrm.model.customer import Customer
 from pycrm.model.intent import ContactIntent
 from pycrm.model.interaction import Direction, Interaction
 from pycrm.model.knowledge import CustomerFact, FactOrigin, Topic
@@ -221,11 +222,11 @@ class Policies:
         mine = self.of.get(customer_id)
         return self.everybody if mine is None else [*self.everybody, *mine]
 
-    def suppressions(self, customer_id: UUID, addresses: Iterable[str]) -> list[Suppression]:
+    def suppressions(self, customer: Customer) -> list[Suppression]:
         """Return what keeps this customer, or one of his addresses, on a list."""
         if not self.lists:
             return []
-        held = tuple(addresses)
+        held = {point.normalised for point in customer.contact_points}
         # Of an erased owner the list keeps a digest, not the address.
-        keys: tuple[UUID | str, ...] = (customer_id, *held, *map(Suppression.digest_of, held))
+        keys: tuple[UUID | str, ...] = (customer.id, *held, *map(Suppression.digest_of, held))
         return [one for key in keys for one in self.lists.get(key, ())]

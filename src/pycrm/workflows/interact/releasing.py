@@ -99,7 +99,6 @@ def due(
         going, stopped = [], []
         for intent in waiting:
             customer = customers[now.of(intent.customer_id)]
-            addresses = {point.normalised for point in customer.contact_points}
             made = list(dialogue.made(customer.id))
             # The intent itself is among the contacts; it does not count against itself.
             itself = ContactMade(intent.channel, intent.send_at, intent.purpose)
@@ -113,7 +112,7 @@ def due(
                 consents=consents.get(customer.id, ()),
                 policies=rules.concerning(customer.id),
                 made=made,
-                suppressions=rules.suppressions(customer.id, addresses),
+                suppressions=rules.suppressions(customer),
             )
             if answer:
                 going.append(intent)

@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 from pycrm.bulk import objection_columns
 from pycrm.errors import InvalidValueError
 from pycrm.experiments import Split
-from pycrm.model.consent import ConsentEntry, may_contact
 from pycrm.model.contact import Channel, channel_code
 from pycrm.model.contact_policy import ContactMade, ContactPolicy, Suppression
 from pycrm.model.customer import Customer
@@ -32,9 +31,11 @@ from pycrm.model.offer import Offer, OfferDecision
 from pycrm.model.predicate import paths_of, reach, where
 from pycrm.model.time import instant
 from pycrm.recommendation import arbitrate
+from pycrm.storage.calm import uncollected
 from pycrm.storage.columns import read_columns
+from pycrm.storage.consents import Consents
 from pycrm.storage.identity import aliases
-from pycrm.storage.lookups import consents_by_customer, last_assessments
+from pycrm.storage.lookups import last_assessments
 from pycrm.storage.protocols import ColumnWriter, Store, UnitOfWork
 from pycrm.storage.query import Query
 from pycrm.workflows.personalise.learning import (
@@ -184,7 +185,7 @@ def decide(
     if random is None:
         name = f"{'' if policy is None else policy.code}:{run}:{as_of.isoformat()}"
         random = np.random.default_rng(int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big"))
-    with store.begin(actor=actor, cause="personalise.decide") as unit:
+    with uncollected(), store.begin(actor=actor, cause="personalise.decide") as unit:
         report = _run(unit, as_of, at, run, policy, ours, tuple(policies), articles or {}, random)
         unit.commit()
     return report
@@ -307,7 +308,6 @@ def _people(
     floored = policy is not None and policy.floor > 0.0
     floor_by = policy.floor_by if policy is not None and floored else ""
     assessments = last_assessments(unit, as_of)
-    consents = consents_by_customer(unit, at)
     rules = _Rules.read(unit, policies, log, at)
     n = len(ids)
     facts: dict[str, list[object]] = {head: [None] * n for head in heads}
@@ -334,7 +334,7 @@ def _people(
                 if floored:
                     groups[row] = str(next((value for value, _ in reach(known, floor_by)), ""))
             for purpose in purposes:
-                found, why = rules.channel(customer, row, channels, purpose, at, consents.get(customer.id, ()))
+                found, why = rules.channel(customer, row, channels, purpose, at)
                 channel[purpose][row] = found
                 if why is not None:
                     refused[why] += 1
@@ -364,12 +364,13 @@ class _Rules:
     of: dict[UUID, list[ContactPolicy]]
     lists: dict[UUID | str, list[Suppression]]
     made: dict[int, list[ContactMade]]
+    consents: Consents
 
     @classmethod
     def read(cls, unit: UnitOfWork, more: Sequence[ContactPolicy], log: Log, at: datetime) -> _Rules:
         """Return what the store holds, and `more`."""
-        self = cls(everybody=[], of={}, lists={}, made={})
         now = aliases(unit)
+        self = cls(everybody=[], of={}, lists={}, made={}, consents=Consents.read(unit, at, now))
         for policy in (*(one for batch in unit.of(ContactPolicy).stream(Query(ContactPolicy)) for one in batch), *more):
             if policy.customer_id is None:
                 self.everybody.append(policy)
@@ -397,10 +398,9 @@ class _Rules:
         channels: Sequence[str],
         purpose: str,
         at: datetime,
-        consents: Sequence[ConsentEntry],
     ) -> tuple[int, str | None]:
         """Return the place of the first channel that is permitted; else -1 and the code of the refusal that says most."""
-        if not consents:
+        if customer.id not in self.consents:
             # Nothing said is a no whatever else holds; the refusal that says most is this one, where he can be reached at all.
             reached = any(customer.reachable_by(channel, at) is not None for channel in channels)
             return -1, "no_consent" if reached else "unreachable" if channels else "no_channel"
@@ -410,17 +410,13 @@ class _Rules:
             held = [point.normalised for point in customer.contact_points]
             # Of an erased owner the list keeps a digest, not the address.
             keys = (customer.id, *held, *map(Suppression.digest_of, held))
+        rules = self.everybody if mine is None else [*self.everybody, *mine]
+        listed = [one for key in keys for one in self.lists.get(key, ())]
+        made = self.made.get(row, ())
         refusals = []
         for place, channel in enumerate(channels):
-            permission = may_contact(
-                customer,
-                channel,
-                purpose,
-                at,
-                consents=consents,
-                policies=self.everybody if mine is None else [*self.everybody, *mine],
-                made=self.made.get(row, ()),
-                suppressions=[one for key in keys for one in self.lists.get(key, ())],
+            permission = self.consents.permission(
+                customer, channel, purpose, at, policies=rules, made=made, suppressions=listed
             )
             if permission:
                 return place, None
