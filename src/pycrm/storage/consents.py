@@ -90,7 +90,7 @@ class Consents:
         suppressions: Sequence[Suppression] = (),
     ) -> Permission:
         """Return what `may_contact` says; where one entry decides, or none, it is asked once for all who said the same."""
-        held = self.rows.get(customer.id, ())
+        held: Sequence[_Row] = self.rows.get(customer.id, ())
         plain = customer.processing is Processing.ALLOWED and not customer.is_deceased
         alone = len(held) < 2 and customer.id not in self.united
         if not (plain and alone and at >= self.at) or policies or suppressions:
