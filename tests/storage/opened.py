@@ -12,17 +12,17 @@ KINDS = ["memory", "sqlite", "postgresql", "mariadb"]
 
 
 @contextmanager
-def opened(kind):
+def opened(kind, **options):
     """Yield a store of a kind, with nothing in it."""
     if kind == "memory":
-        yield MemoryStore()
+        yield MemoryStore(**options)
     elif kind == "sqlite":
-        store = SqlStore("sqlite://", durable=False)
+        store = SqlStore("sqlite://", durable=False, **options)
         store.create_schema()
         yield store
         store.close()
     else:
-        with furnished(kind) as store:
+        with furnished(kind, **options) as store:
             yield store
 
 

@@ -46,7 +46,7 @@ atexit.register(_UNTIL_THE_END.close)
 
 
 @contextmanager
-def furnished(kind, maps=default_maps):
+def furnished(kind, maps=default_maps, **options):
     """Yield a store on a server with empty tables: made once a run, for seventy tables take seconds, emptied after each use."""
     if (kind, maps) not in _FURNISHED:
         url = _UNTIL_THE_END.enter_context(database(kind))
@@ -56,7 +56,7 @@ def furnished(kind, maps=default_maps):
             tables = [name for name in made if name != "pycrm_version"]
         _FURNISHED[kind, maps] = url, tables
     url, tables = _FURNISHED[kind, maps]
-    store = SqlStore(url, maps())
+    store = SqlStore(url, maps(), **options)
     try:
         yield store
     finally:

@@ -134,6 +134,13 @@ def test_an_event_in_the_form_other_systems_read_has_its_id_and_their_name():
     }
 
 
+def test_a_field_goes_under_the_name_of_the_other_system_and_none_is_lost():
+    claim = Claim(UUID(int=7), "Moved", {"city": "Lugo", "id": "1"}, datetime(2026, 5, 1, 12, tzinfo=UTC))
+    assert cloud_event(claim, source="x", fields={"city": "town"})["data"] == {"town": "Lugo", "id": "1"}
+    with pytest.raises(InvalidValueError, match="own"):
+        cloud_event(claim, source="x", fields={"city": "id"})
+
+
 def test_one_name_is_no_set_of_names():
     with pytest.raises(InvalidValueError):
         Subscription("sales", print, types="Moved")

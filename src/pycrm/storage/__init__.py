@@ -7,6 +7,7 @@ from pycrm.storage.backup import export, export_erasures, restore
 from pycrm.storage.batches import Batches, read_batches
 from pycrm.storage.columns import read_columns, upsert_many, write_columns
 from pycrm.storage.erasure import Erased, Mention
+from pycrm.storage.event_schema import change_schema, value_schema
 from pycrm.storage.facts import facts
 from pycrm.storage.imports import import_rows
 from pycrm.storage.mapping import Column, EntityMap, Kind, Reference, Unique, UniqueEach
@@ -77,6 +78,7 @@ __all__ = [
     "Upserted",
     "Upserting",
     "asc",
+    "change_schema",
     "cloud_event",
     "customer_view",
     "default_maps",
@@ -91,6 +93,7 @@ __all__ = [
     "relay",
     "restore",
     "upsert_many",
+    "value_schema",
     "write_columns",
 ]
 

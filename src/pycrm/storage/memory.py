@@ -41,7 +41,7 @@ from pycrm.storage.portable import Kept
 from pycrm.storage.protocols import Change, Claim, Isolation, OnConflict, RowOutcome, Told, Upserted
 from pycrm.storage.query import E, Page, Query
 from pycrm.storage.rows import checked_size, entities_of
-from pycrm.storage.unit import Retries, Unit, checked_tenant, event_of, run, utc_now
+from pycrm.storage.unit import Retries, Unit, announced_models, checked_tenant, event_of, run, utc_now
 from pycrm.storage.versions import at_version
 
 __all__ = ["MemoryRepository", "MemoryStore", "MemoryUnit"]
@@ -573,12 +573,12 @@ class MemoryUnit(Unit):
         self._maps = store._maps
         self._lock = store._lock
         self._clock = store._clock
+        self._announced = store._announced
         self._repositories: dict[type[Any], Any] = {}
         self._staged: dict[type[Any], dict[UUID, _Staged]] = {}
         self._claims: dict[type[Any], dict[tuple[str, Any], UUID]] = {}
         self._changes: list[Change] = []
         self._erased: list[tuple[str, UUID]] = []
-        self._events: list[tuple[str, Any]] = []
         self._results: dict[str, Any] = {}
         self._rewrites: list[Callable[[Told, Any], Any]] = []
         self._read: dict[tuple[type[Any], UUID], int | None] = {}
@@ -615,6 +615,7 @@ class MemoryUnit(Unit):
             self._tenant.units.discard(self)
 
     def _note(self, map: EntityMap, entity: Any, action: Any, fields: Mapping[str, tuple[Any, Any]]) -> None:
+        self._announce(map, entity.id, entity.version, action, fields)
         if map.append_only and action != "erase":
             return
         self._changes.append(
@@ -875,6 +876,9 @@ class MemoryStore:
         The time written into the audit trail.
     retries : Retries
         How `run` waits.
+    announce : iterable of type
+        The models whose every change becomes an event: type ``"Customer.added"``, ``".saved"``, ``".removed"`` or ``".erased"``,
+        with id, version, actor, cause and each changed field's old and new value; see `pycrm.storage.change_schema`.
 
     Examples
     --------
@@ -891,16 +895,19 @@ class MemoryStore:
     maps: Iterable[EntityMap] | None = None
     clock: Callable[[], datetime] = field(default=utc_now, kw_only=True)
     retries: Retries = field(factory=Retries, kw_only=True)
+    announce: Iterable[type[Any]] = field(default=(), kw_only=True)
     name: str = field(default="main", init=False)
     _maps: MapSet = field(init=False)
     _lock: threading.RLock = field(init=False, factory=threading.RLock)
     _tenants: dict[str, _Tenant] = field(init=False, factory=dict)
     _clock: Callable[[], datetime] = field(init=False)
+    _announced: frozenset[type[Any]] = field(init=False)
     _tenant: _Tenant = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         self._maps = MapSet(default_maps() if self.maps is None else self.maps)
         self._clock = self.clock
+        self._announced = announced_models(self._maps, self.announce)
         self._tenant = self._tenants.setdefault(self.name, _Tenant(self._maps))
 
     def tenant(self, tenant: str, /) -> MemoryStore:

@@ -163,7 +163,13 @@ def once(
     return handle
 
 
-def cloud_event(claim: Claim, *, source: str, types: Mapping[str, str] | None = None) -> dict[str, Any]:
+def cloud_event(
+    claim: Claim,
+    *,
+    source: str,
+    types: Mapping[str, str] | None = None,
+    fields: Mapping[str, str] | None = None,
+) -> dict[str, Any]:
     """Return an event in the form of CloudEvents 1.0, which other systems read; its id never changes.
 
     Parameters
@@ -174,6 +180,13 @@ def cloud_event(claim: Claim, *, source: str, types: Mapping[str, str] | None = 
         A URI that says whose events these are.
     types : mapping of str to str, optional
         Our names of types to those of the other system; a type that is not named goes as ``pycrm.<type>``.
+    fields : mapping of str to str, optional
+        Our names of the payload's fields to theirs; a field that is not named keeps its name.
+
+    Raises
+    ------
+    InvalidValueError
+        If two fields would go under one name.
 
     References
     ----------
@@ -187,7 +200,12 @@ def cloud_event(claim: Claim, *, source: str, types: Mapping[str, str] | None = 
     >>> cloud_event(claim, source="//crm.example")["type"]
     'pycrm.Moved'
     """
-    named = {} if types is None else types
+    named, data = {} if types is None else types, claim.payload
+    if fields and isinstance(data, Mapping):
+        theirs = [fields.get(name, name) for name in data]
+        if len(set(theirs)) < len(theirs):
+            raise InvalidValueError("fields", dict(fields), "give every field of the payload a name of its own")
+        data = dict(zip(theirs, data.values(), strict=True))
     return {
         "specversion": "1.0",
         "id": str(claim.id),
@@ -195,5 +213,5 @@ def cloud_event(claim: Claim, *, source: str, types: Mapping[str, str] | None = 
         "type": named.get(claim.type, f"pycrm.{claim.type}"),
         "time": claim.at.isoformat(),
         "datacontenttype": "application/json",
-        "data": claim.payload,
+        "data": data,
     }

@@ -7,7 +7,7 @@ import random
 import re
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Protocol, Self, TypeVar
@@ -26,10 +26,11 @@ from pycrm.model.offer import Offer, OfferDecision
 from pycrm.model.order import Order, Product, UnallocatedRefund
 from pycrm.model.source import IdentityLink, SourceRecord
 from pycrm.serialize import to_plain
+from pycrm.storage.mapping import EntityMap, MapSet
 from pycrm.storage.protocols import Isolation, Repository
 from pycrm.storage.query import E
 
-__all__ = ["Retries", "Unit", "checked_tenant", "event_of", "plain_result", "run", "utc_now"]
+__all__ = ["Retries", "Unit", "announced_models", "checked_tenant", "event_of", "plain_result", "run", "utc_now"]
 
 T = TypeVar("T")
 _TENANT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,63}\Z")
@@ -64,6 +65,14 @@ def event_of(event: object) -> tuple[str, Any]:
     raise InvalidValueError("event", event, "emit a frozen attrs value, or a mapping with a 'type'")
 
 
+def announced_models(maps: MapSet, announce: Iterable[type[Any]]) -> frozenset[type[Any]]:
+    """Return the models whose changes become events; raise where the store does not keep one."""
+    return frozenset(maps.of(model).model for model in announce)
+
+
+_DONE = {"add": "added", "save": "saved", "remove": "removed", "erase": "erased"}
+
+
 def plain_result(result: T) -> T:
     """Return `result` as it comes back from the store; raise InvalidValueError where it is no plain data."""
     try:
@@ -88,6 +97,15 @@ class Unit(ABC):
         self._seen: set[tuple[type[Any], UUID, int]] = set()
         self._missed: set[str] = set()
         self._state = "open"
+        self._announced: frozenset[type[Any]] = frozenset()
+        self._events: list[tuple[str, Any]] = []
+
+    def _announce(self, map: EntityMap, id: UUID, version: int, action: str, fields: Mapping[str, Any]) -> None:
+        """Put a change into the outbox, in the same transaction, where the store announces the model."""
+        if map.model in self._announced:
+            told = {name: list(pair) for name, pair in fields.items()}
+            payload = {"id": str(id), "version": version, "actor": self.actor, "cause": self.cause, "fields": told}
+            self._events.append((f"{map.name}.{_DONE[action]}", payload))
 
     @abstractmethod
     def of(self, model: type[E], /) -> Repository[E, UUID]:

@@ -320,6 +320,7 @@ class _Writer:
             lambda failure: self._blame(batch, kept, failure),
         )
         self._keys(batch, unique, kept)
+        unit._note_added(map, (batch.values["id"][at] for at in kept))
         return len(chosen)
 
     def _filled(self, batch: _Batch, at: int) -> Any:

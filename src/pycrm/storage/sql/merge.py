@@ -57,6 +57,7 @@ def insert_all(repository: SqlRepository[Any], entities: Sequence[Any]) -> None:
                 lambda failure, some=some: repository._keys.blame(some, failure),
             )
         repository._keys.put((entity, None) for entity in some)
+        unit._note_added(repository._map, (entity.id for entity in some))
 
 
 def _stored(repository: SqlRepository[Any], entities: Sequence[Any], *, lock: bool) -> dict[UUID, tuple[Any, bool]]:

@@ -123,6 +123,7 @@ class SqlRepository(Generic[E]):
         made: E = self._codec.renew(entity, 1)
         if not self._keys.none:
             self._keys.put(((entity, None),))
+        unit._note_added(self._map, (entity.id,))
         self._loaded[entity.id] = made
         return made
 

@@ -27,7 +27,7 @@ from pycrm.storage.sql.schema import metadata_of
 from pycrm.storage.sql.statements import AT, ID, Statements, statements_of
 from pycrm.storage.sql.unit import SqlUnit
 from pycrm.storage.sql.writers import Writers, writers_of
-from pycrm.storage.unit import Retries, checked_tenant, run, utc_now
+from pycrm.storage.unit import Retries, announced_models, checked_tenant, run, utc_now
 
 __all__ = ["SqlStore"]
 
@@ -252,6 +252,8 @@ class SqlStore:
         On SQLite: whether a commit survives a power cut (synchronous FULL), or only a crash of the process (NORMAL).
     wait : float
         On SQLite: how many seconds a writer waits for its turn.
+    announce : iterable of type
+        The models whose every change becomes an event, in the same transaction; see `pycrm.storage.MemoryStore`.
 
     Notes
     -----
@@ -278,11 +280,13 @@ class SqlStore:
         retries: Retries | None = None,
         durable: bool = True,
         wait: float = 5.0,
+        announce: Iterable[type[Any]] = (),
     ) -> None:
         self.name = "main"
         self.clock = clock
         self.retries: Retries = Retries() if retries is None else retries
         self._maps = MapSet(default_maps() if maps is None else maps)
+        self._announced = announced_models(self._maps, announce)
         self._core = _Core(target, self._maps, durable=durable, wait=wait)
         self.dialect: Dialect = self._core.dialect
 

@@ -54,9 +54,9 @@ class SqlUnit(Unit):
         self._store = store
         self._maps = store._maps
         self._clock = store.clock
+        self._announced = store._announced
         self._repositories: dict[type[Any], SqlRepository[Any]] = {}
         self._audit: list[tuple[Any, ...]] = []
-        self._events: list[tuple[str, Any]] = []
         self._cursors = itertools.count(1)
         self._lost = False
         self._writing = False
@@ -243,11 +243,18 @@ class SqlUnit(Unit):
             raise self._as_ours(error) from error
 
     def _note(self, map: EntityMap, id: UUID, version: int, action: str, fields: Mapping[str, Any] | None) -> None:
+        self._announce(map, id, version, action, fields or {})
         text = None if not fields else _plain_json(fields)
         at = self._bind_at(self._clock())
         self._audit.append(
             (self.tenant, map.table, self._bind_id(id), version, action, at, self.actor, self.cause, text)
         )
+
+    def _note_added(self, map: EntityMap, ids: Iterable[UUID]) -> None:
+        """Announce what was added; the row itself tells the trail."""
+        if map.model in self._announced:
+            for id in ids:
+                self._announce(map, id, 1, "add", {})
 
     def emit(self, event: object, /) -> None:
         """Put an event into the outbox, in the same transaction."""
