@@ -119,8 +119,12 @@ class PointsAccount(Entity):
     @classmethod
     def opened(cls, member_id: UUID, program: str, zone: str = "UTC") -> PointsAccount:
         """Return the empty account of a member; its id follows from member and programme, so there is only one."""
-        own = uuid5(_NAMESPACE, f"{member_id}\x1f{program}")
-        return cls(id=own, member_id=member_id, program=program, zone=zone)
+        return cls(id=cls.id_of(member_id, program), member_id=member_id, program=program, zone=zone)
+
+    @staticmethod
+    def id_of(member_id: UUID, program: str) -> UUID:
+        """Return the id that the account of a member in a programme has, whether it was opened or not."""
+        return uuid5(_NAMESPACE, f"{member_id}\x1f{program}")
 
     @property
     def available(self) -> int:

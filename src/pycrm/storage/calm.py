@@ -11,10 +11,11 @@ __all__ = ["uncollected"]
 
 @contextmanager
 def uncollected() -> Iterator[None]:
-    """Put off the collector of cycles while one stretch of rows is made.
+    """Put off the collector of cycles while one stretch of rows or entities is made.
 
-    Rows are tuples of plain values, none in a cycle; looking through them again and again, as the collector does while their
-    number grows, is three quarters of the time of reading them. What it would have found is found right after.
+    They are tuples and frozen values, none in a cycle; looking through them again and again, as the collector does while their
+    number grows, is three quarters of the time of reading rows and 40 % of posting points in bulk. What it would have found is
+    found right after.
     """
     if not gc.isenabled():
         yield

@@ -15,6 +15,7 @@ from pycrm.model.points_account import PointsAccount
 from pycrm.model.points_command import CancelHold, Capture, Command, HoldPoints, Redeem, Release, Reverse
 from pycrm.model.points_entry import PointsEntry
 from pycrm.model.predicate import where
+from pycrm.storage.calm import uncollected
 from pycrm.storage.identity import aliases, aliases_of
 from pycrm.storage.protocols import UnitOfWork
 from pycrm.storage.query import E, Query
@@ -121,7 +122,13 @@ def post_many_points(
     ...     [entry.points for entry in post_many_points(unit, "tea", asked)]
     [10, 20]
     """
-    asked = list(requests)
+    with uncollected():
+        return _post_in_order(unit, program, list(requests), zone)
+
+
+def _post_in_order(
+    unit: UnitOfWork, program: str, asked: Sequence[PointsRequest], zone: str
+) -> list[PointsEntry | None]:
     merged = aliases(unit).into
     several = {*merged, *(home for home, _ in merged.values())}
     alone = dict.fromkeys(one.member_id for one in asked if one.member_id not in several)
@@ -228,9 +235,9 @@ def accounts_of(unit: UnitOfWork, member_id: UUID, program: str, zone: str = "UT
     """Return the accounts that together are a customer's points: his own, be it empty, and those of who was merged into him."""
     own, *gone = aliases_of(unit, member_id).ids_of(member_id)
     accounts = unit.of(PointsAccount)
-    empty = PointsAccount.opened(own, program, zone)
-    others = (accounts.find(PointsAccount.opened(one, program).id) for one in gone)
-    return (accounts.find(empty.id) or empty, *(account for account in others if account is not None))
+    first = accounts.find(PointsAccount.id_of(own, program)) or PointsAccount.opened(own, program, zone)
+    others = (accounts.find(PointsAccount.id_of(one, program)) for one in gone)
+    return (first, *(account for account in others if account is not None))
 
 
 def _entries_of(unit: UnitOfWork, account: PointsAccount, keys: Iterable[str]) -> dict[str, PointsEntry]:

@@ -32,6 +32,7 @@ from pycrm.errors import (
 from pycrm.model.entity import new_id
 from pycrm.model.predicate import AllOf, Op, Predicate, Where, evaluate, kind_of
 from pycrm.storage.batches import each_batch
+from pycrm.storage.calm import uncollected
 from pycrm.storage.codec import DocumentCodec, changed_fields, column_value
 from pycrm.storage.columns import Rows, upsert_each
 from pycrm.storage.mapping import COMPARED_AS, EntityMap, MapSet, search_key
@@ -545,9 +546,8 @@ class MemoryRepository(Generic[E]):
                         yield entity
 
         own = [self._visible(id, deleted=query.deleted) for id in staged]
-        mine = self._sorted(
-            (e for e in own if e is not None and (where is None or evaluate(where, e))), order, start, limit
-        )
+        known = (e for e in own if e is not None and (where is None or evaluate(where, e)))
+        mine = self._sorted(known, order, start, limit) if own else []
         merged = heapq.merge(committed(), mine, key=lambda entity: entity.id.int) if mine else committed()
         return [entity for _, entity in zip(range(limit), merged, strict=False)] if limit is not None else list(merged)
 
@@ -756,7 +756,7 @@ class MemoryUnit(Unit):
     def commit(self) -> None:
         """Make everything visible at once; raise Conflict, Duplicate, Broken or Transient."""
         self._check_open()
-        with self._lock:
+        with self._lock, uncollected():
             try:
                 self._verify()
             except StoreError:
