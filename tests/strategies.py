@@ -1261,6 +1261,7 @@ subject_requests = st.builds(
         customer_ids=many(ids),
         counts=st.dictionaries(codes, st.integers(0, 9), max_size=2),
         reason=codes,
+        records=many(codes),
     ),
 )
 

@@ -527,7 +527,7 @@ HANDLINGS: Mapping[type[Any], Handling] = {
             since="done_at",
             fate=Fate.KEEP,
             subjects=("customer_id",),
-            fields=_all(_S.KEY, "customer_id customer_ids")
+            fields=_all(_S.KEY, "customer_id customer_ids records")
             | _all(_S.STATISTICS, "kind received_at done_at counts reason"),
         ),
     )

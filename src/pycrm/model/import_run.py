@@ -22,6 +22,7 @@ class RowStatus(StrEnum):
 
     ADDED = "added"
     UPDATED = "updated"
+    REPLACED = "replaced"
     SKIPPED = "skipped"
     REFUSED = "refused"
 
@@ -39,7 +40,7 @@ class ImportOutcome:
     key : str, optional
         The key it was known by.
     reason : str, optional
-        Why it was skipped or refused.
+        Why it was skipped or refused, or what it changed.
     """
 
     row: int = field(validator=at_least(0))
@@ -54,7 +55,7 @@ def count_outcomes(outcomes: Iterable[ImportOutcome]) -> Mapping[str, int]:
     Examples
     --------
     >>> count_outcomes([ImportOutcome(0, RowStatus.ADDED), ImportOutcome(1, RowStatus.ADDED)])
-    {'added': 2, 'updated': 0, 'skipped': 0, 'refused': 0}
+    {'added': 2, 'updated': 0, 'replaced': 0, 'skipped': 0, 'refused': 0}
     """
     counts = {str(status): 0 for status in RowStatus}
     for outcome in outcomes:

@@ -360,6 +360,8 @@ class SubjectRequest(Entity):
         What was done: action and table to the number of records.
     reason : str
         A code.
+    records : tuple of str
+        Of an erasure, the digests of the source records that went (`SourceRecord.digest`), so that none comes again.
     """
 
     kind: RequestKind = field(validator=is_a(RequestKind))
@@ -369,6 +371,7 @@ class SubjectRequest(Entity):
     done_at: datetime = field(converter=in_utc, validator=is_instant)
     counts: CustomFields = field(default=NO_FIELDS, converter=CustomFields, validator=is_a(CustomFields))
     reason: str = field(default="request", validator=is_code)
+    records: tuple[str, ...] = field(default=(), validator=tuple_of(str))
 
     def __attrs_post_init__(self) -> None:
         if self.done_at < self.received_at:

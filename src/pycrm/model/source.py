@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable
 from datetime import datetime
 from uuid import UUID
@@ -18,7 +19,7 @@ __all__ = ["IdentityLink", "SourceRecord", "identities"]
 
 @frozen(kw_only=True)
 class SourceRecord(Entity):
-    """A record of a source, immutable: a merge never touches it, so a merge can always be undone.
+    """A record of a source: a merge never touches it, so a merge can always be undone.
 
     Parameters
     ----------
@@ -36,6 +37,12 @@ class SourceRecord(Entity):
     key: str = field(validator=is_line)
     received_at: datetime = field(converter=in_utc, validator=is_instant)
     fields: CustomFields = field(default=NO_FIELDS, converter=CustomFields, validator=is_a(CustomFields))
+
+    @property
+    def digest(self) -> str:
+        """What is kept of it once it is erased, so that it is known when it comes again: SHA-256 of source and key."""
+        told = f"{self.source}\x1f{self.key}".encode("utf-8", "surrogatepass")
+        return f"sha256:{hashlib.sha256(told).hexdigest()}"
 
 
 @frozen(kw_only=True)

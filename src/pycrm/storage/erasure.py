@@ -17,6 +17,7 @@ from pycrm.errors import InvalidValueError, NotFound
 from pycrm.model.lifecycle import Stage, StageChange
 from pycrm.model.predicate import where
 from pycrm.model.privacy import BLANK, Fate, Handling, RequestKind, SubjectRequest
+from pycrm.model.source import SourceRecord
 from pycrm.storage.columns import read_columns
 from pycrm.storage.mapping import EntityMap
 from pycrm.storage.person import Person, handlings_of, last_names_of, person_of
@@ -133,6 +134,7 @@ def erase_people(unit: UnitOfWork, asked: Iterable[SubjectRequest], *, search: b
             customer_id=person.customer_ids[0],
             customer_ids=person.customer_ids,
             counts=dict(sorted((+counts).items())),
+            records=tuple(sorted({*request.records, *(row.digest for row in person.of(SourceRecord))})),
         )
         for request, person, counts in done
         if counts

@@ -6,7 +6,7 @@ survives of his records, made anew each time. So nothing a source said is ever l
 
 from pycrm.workflows.identify.lists import Grouped, ListPull, ListRow, group, pull_list
 from pycrm.workflows.identify.merging import CustomerFile, aliases, decide, file_of, forget, merge, questions, unmerge
-from pycrm.workflows.identify.registering import register
+from pycrm.workflows.identify.registering import OnMatch, register
 from pycrm.workflows.identify.resolving import ExplainedPair, IdentifyReport, Matching, resolve
 from pycrm.workflows.identify.rules import FIELDS, RULES, Rule
 from pycrm.workflows.identify.surviving import FieldOrigin, Surviving, provenance
@@ -22,6 +22,7 @@ __all__ = [
     "ListPull",
     "ListRow",
     "Matching",
+    "OnMatch",
     "Rule",
     "Surviving",
     "aliases",

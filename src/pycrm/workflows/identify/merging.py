@@ -29,7 +29,7 @@ from pycrm.workflows.identify.settling import settle
 from pycrm.workflows.identify.state import Cause, all_of_model, few, links_about, records_of, refuse_earlier
 from pycrm.workflows.identify.surviving import Surviving, made_of, said_of
 
-__all__ = ["CustomerFile", "aliases", "decide", "file_of", "forget", "merge", "questions", "unmerge"]
+__all__ = ["CustomerFile", "aliases", "decide", "file_of", "forget", "merge", "questions", "retell", "unmerge"]
 
 
 def merge(
@@ -329,9 +329,11 @@ def forget(
 ) -> tuple[UUID, ...]:
     """Take away from customers what only these source records said of them; return who knows less now.
 
-    The step before records are erased for good (`pycrm.storage.Erasing`): nothing they said is left on anybody, whether
-    their customers were merged before or will be after. The records themselves, and what was decided about them, are the
-    caller's to erase; so is a customer of whom nothing else speaks.
+    The step before single records are erased for good (`pycrm.storage.Erasing`), where a source takes its word back: nothing
+    they said is left on anybody, whether their customers were merged before or will be after. The records themselves, and what
+    was decided about them, are the caller's to erase; until then the next `resolve` that moves a record of the same customer
+    reads them again. To erase a person whole use `pycrm.workflows.privacy.erase`: it takes his records, links and customers at
+    once, needs no `forget` before, and `register` refuses what spoke of him from then on.
 
     Parameters
     ----------
@@ -349,26 +351,37 @@ def forget(
     NotFound
         If there is no such record.
     """
-    going = set(records)
-    how = surviving or Surviving()
+    going = dict.fromkeys(records)
     with store.begin(actor=actor, cause="identify.forget") as unit:
         unit.of(SourceRecord).get_many(list(going))
-        links = links_about(unit, [link.customer_id for link in few(unit, IdentityLink, "record_id", going)])
-        now = identities(links)
-        known = {record.id: record for record in unit.of(SourceRecord).get_many(list(now))}
-        changed = []
-        for customer in list(few(unit, Customer, "id", [link.customer_id for link in links])):
-            his = [one for one, id in now.items() if id == customer.id] or _left_with(customer.id, links)
-            left = [known[one] for one in his if one not in going]
-            if not left or len(left) == len(his):
-                continue
-            before, after = (
-                said_of({customer.id: side}, how)[customer.id] for side in ([known[one] for one in his], left)
-            )
-            less = made_of(customer, customer.id, after, before)
-            if less != customer:
-                changed.append(unit.of(Customer).save(less).id)
+        changed = _remade(unit, going, surviving or Surviving())
         unit.commit()
+    return changed
+
+
+def retell(unit: UnitOfWork, records: Mapping[UUID, SourceRecord], surviving: Surviving) -> tuple[UUID, ...]:
+    """Write what source records say instead of what they said, and make their customers anew; return who changed."""
+    changed = _remade(unit, records, surviving)
+    for record in records.values():
+        unit.of(SourceRecord).save(record)
+    return changed
+
+
+def _remade(unit: UnitOfWork, instead: Mapping[UUID, SourceRecord | None], how: Surviving) -> tuple[UUID, ...]:
+    """Make customers anew where records of theirs say something else instead, or, with None, are not counted any more."""
+    links = links_about(unit, [link.customer_id for link in few(unit, IdentityLink, "record_id", instead)])
+    now = identities(links)
+    known = {record.id: record for record in unit.of(SourceRecord).get_many(list(now))}
+    changed = []
+    for customer in list(few(unit, Customer, "id", [link.customer_id for link in links])):
+        his = [one for one, id in now.items() if id == customer.id] or _left_with(customer.id, links)
+        left = [record for one in his if (record := instead.get(one, known[one])) is not None]
+        if not left or left == [known[one] for one in his]:
+            continue
+        before, after = (said_of({customer.id: side}, how)[customer.id] for side in ([known[one] for one in his], left))
+        less = made_of(customer, customer.id, after, before)
+        if less != customer:
+            changed.append(unit.of(Customer).save(less).id)
     return tuple(changed)
 
 
