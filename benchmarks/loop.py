@@ -1,10 +1,11 @@
 """The loop: what planning and deciding cost, and what it earns in worlds whose truth is known.
 
-python benchmarks/loop.py [scale] [worlds] [coverage]
+python benchmarks/loop.py [scale] [worlds] [coverage] [floor]
 
-Without an argument all three run, about half an hour of one core. `worlds`: 20 seeds of each world, the loop beside the
+Without an argument all run, about half an hour of one core. `worlds`: 20 seeds of each world, the loop beside the
 best-seller and random offers, paired on the same people. `coverage`: 200 runs on the same people, each with a fresh holdout;
-the truth of a run is the mean of the others.
+the truth of a run is the mean of the others. `floor`: the loop with a floor of service beside the same loop without one; of those
+of each group who may be told something, the floor's share is told something every week.
 """
 
 import resource
@@ -225,7 +226,33 @@ def coverage(runs=200, customers=300, world="main"):
     )
 
 
-PARTS = {"scale": scale, "worlds": worlds, "coverage": coverage}
+def floor(share=0.6, seeds=5, customers=500):
+    rows = []
+    for name in WORLDS:
+        least, served, gains = [], [], {0.0: [], share: []}
+        for seed in range(seeds):
+            people = populate(WORLDS[name], customers, seed=seed)
+            for floored, earned in gains.items():
+                policy = attrs.evolve(POLICY, floor=floored, floor_by="kind", silence=0.0, min_gap=None)
+                loop = run_loop(people, rounds=ROUNDS, seed=seed, policy=policy)
+                earned.append(loop.mean / 100)
+                (served if floored else least).append(
+                    min(week.offered for week in loop.weeks) / int((people.permitted & loop.treated).sum())
+                )
+        mean, low, high = interval(np.subtract(gains[share], gains[0.0]))
+        rows.append(
+            {
+                "world": name,
+                "least told in a week, without a floor": f"{min(least):.1%}",
+                f"with a floor of {share:.0%}": f"{min(served):.1%}",
+                "floor holds": "yes" if min(served) >= share else "NO",
+                "with less without, EUR a customer (95 %)": f"{mean:+.2f} ({low:+.2f} to {high:+.2f})",
+            }
+        )
+    return f"Of those who may be told something; {seeds} seeds of {customers} people, {ROUNDS} weeks.\n\n" + table(rows)
+
+
+PARTS = {"scale": scale, "worlds": worlds, "coverage": coverage, "floor": floor}
 
 if __name__ == "__main__":
     for name in sys.argv[1:] or PARTS:

@@ -13,15 +13,18 @@ from pycrm.model.consent import ConsentEntry, ConsentStatus, may_contact
 from pycrm.model.contact import ContactKind, ContactPoint
 from pycrm.model.contact_policy import CapPeriod, ContactMade, ContactPolicy, FrequencyCap, QuietHours, Suppression
 from pycrm.model.customer import Customer
+from pycrm.model.decision_policy import DecisionPolicy
+from pycrm.model.evidence import Reason
 from pycrm.model.intent import ContactIntent, IntentKind
 from pycrm.model.interaction import Direction, Interaction, InteractionKind
 from pycrm.model.knowledge import CustomerFact, FactKind, FactOrigin, Topic
 from pycrm.model.knowledge_plan import Approach, Closeness, KnowledgePlan, Route, WantedTopic
+from pycrm.model.offer import Offer, OfferDecision, OfferKind
 from pycrm.model.predicate import where
 from pycrm.model.time import Period
 from pycrm.storage.identity import Aliases
 from pycrm.storage.lookups import consents_by_customer
-from pycrm.workflows import differentiate, interact
+from pycrm.workflows import differentiate, interact, personalise
 
 LIKES = Topic(FactKind.INTEREST, "ranges")
 SPEED = Topic(FactKind.NEED, "speed")
@@ -180,6 +183,41 @@ def test_caps_count_what_was_planned_and_what_went_out_otherwise():
     store = store_of(ana, permission(ana), weekly, order(ana, 1, 10, 5))
     planned(store, run="first")
     assert planned(store, run="second").refused == {"frequency_cap": 1}
+
+
+def test_caps_count_the_offers_that_went_out_and_not_those_that_wait():
+    ana = customer("Ana")
+    pot = Offer(code="pot", name="Pot", kind=OfferKind.SERVICE, purpose="marketing.offers")
+    weekly = ContactPolicy(caps=(FrequencyCap(1, CapPeriod.WEEK),))
+    elsewhere = attrs.evolve(weekly, purpose="service")
+
+    def given(**more):
+        return OfferDecision(
+            customer_id=ana.id, run="r", as_of=TODAY, offer_id=pot.id, reasons=(Reason("value", "it pays"),), **more
+        )
+
+    told = given(decided_at=NOW - DAY, channel="email")
+    for decision, rule, refused in (
+        (told, weekly, {"frequency_cap": 1}),
+        (given(decided_at=NOW - DAY), weekly, {}),
+        (given(decided_at=NOW - 8 * DAY, channel="email"), weekly, {}),
+        (told, elsewhere, {}),
+    ):
+        store = store_of(ana, permission(ana), pot, rule, decision)
+        assert planned(store).refused == refused
+
+
+def test_whom_the_loop_holds_out_is_not_asked_either():
+    who = [customer(f"c{number}") for number in range(40)]
+    store = store_of(*who, *(permission(one) for one in who))
+    weekly = DecisionPolicy(code="weekly", holdout=0.5)
+    held = int(personalise.held_out(weekly, [one.id for one in who]).sum())
+    report = planned(store, loop=weekly)
+    assert report.refused == {"holdout": held}
+    personalise.decide(store, as_of=TODAY, at=NOW, policy=weekly)
+    asked = {one.customer_id for one in everything(store, ContactIntent)}
+    alone = {one.customer_id for one in everything(store, OfferDecision) if one.arm == "holdout"}
+    assert (len(alone), asked & alone) == (held, set())
 
 
 def test_who_never_answers_is_left_alone_until_he_has_rested():

@@ -7,7 +7,7 @@ relatives give an `Effect`, `monitor` and `GroupSequential` allow looking early,
 
 from pycrm.experiments.adjustment import cuped, difference_in_differences, regression_adjusted
 from pycrm.experiments.arms import Design, SampleRatio, check_exposures, check_units, sample_ratio
-from pycrm.experiments.assignment import Split
+from pycrm.experiments.assignment import Split, held_out
 from pycrm.experiments.budget import allocate_budget
 from pycrm.experiments.clusters import clustered_difference, intraclass_correlation
 from pycrm.experiments.compliance import complier_effect, intention_to_treat, per_protocol
@@ -83,6 +83,7 @@ __all__ = [
     "difference_in_means",
     "difference_in_proportions",
     "difference_in_ratios",
+    "held_out",
     "intention_to_treat",
     "intraclass_correlation",
     "minimum_detectable_effect",

@@ -13,7 +13,7 @@ from pycrm.errors import InvalidDataError, InvalidValueError
 from pycrm.experiments.arms import Design, Label, shares
 from pycrm.table import factorise
 
-__all__ = ["Split"]
+__all__ = ["Split", "held_out"]
 
 _MASK = np.uint64(0xFFFFFFFFFFFFFFFF)
 
@@ -206,6 +206,30 @@ class Split:
         chosen = np.empty(len(order), dtype=np.int64)
         chosen[order] = np.searchsorted(cuts, place, side="right")
         return chosen
+
+
+def held_out(ids: ArrayLike, *, salt: str, share: float) -> NDArray[np.bool_]:
+    """Return which units are left alone for good: by the hash of salt and id, the same ones whoever asks.
+
+    Parameters
+    ----------
+    ids : array_like
+        The units, each once.
+    salt : str
+        Name of what they are held out of.
+    share : float
+        Of all units, 0 <= share < 1.
+
+    Examples
+    --------
+    >>> held_out(["ann", "bob", "cid", "dee"], salt="weekly", share=0.5).tolist()
+    [False, True, False, False]
+    """
+    raw = np.asarray(ids, dtype=object)
+    if share == 0.0 or raw.size == 0:
+        return np.zeros(raw.size, dtype=np.bool_)
+    split = Split(salt=salt, weights={"loop": 1.0 - share, "holdout": share})
+    return np.asarray(split.arms(raw) == "holdout", dtype=np.bool_)
 
 
 def _units(ids: ArrayLike) -> NDArray[np.object_]:

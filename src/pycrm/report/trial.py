@@ -10,7 +10,6 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Literal
 
-import attrs
 import numpy as np
 from attrs import field, frozen
 from numpy.typing import NDArray
@@ -38,7 +37,6 @@ __all__ = ["POLICY", "Trial", "Week", "offers_of", "run_loop", "run_rule"]
 
 CURRENCY = "EUR"
 _NEED = Topic(FactKind.NEED, "main")
-_HELD = "holdout"
 _DAY = timedelta(days=1)
 
 POLICY = DecisionPolicy(
@@ -83,7 +81,6 @@ def _plan() -> KnowledgePlan:
         text="What would you like to hear about?",
         teaches=(_NEED,),
         answer_rate=0.4,
-        concerns=~where("tags").contains(_HELD),
     )
     topic = WantedTopic(topic=_NEED, worth=10.0, valid_for=timedelta(weeks=12))
     return KnowledgePlan(code="needs", topics=(topic,), approaches=(ask,), again_after=timedelta(weeks=4), stop_after=4)
@@ -218,7 +215,7 @@ def run_loop(
     held = personalise.held_out(policy, people.ids)
     offers = offers_of(world)
     place = {offer.id: number for number, offer in enumerate(offers)}
-    _fill(kept, people, held, offers)
+    _fill(kept, people, offers)
     plan, route = _plan(), Route(channel=Channel.EMAIL, cost=max(world.contact_cost, 1) / 100)
     needs = list(world.needs)
     net = np.zeros(n)
@@ -228,7 +225,7 @@ def run_loop(
         at = people.at(number)
         run, as_of = f"week {number}", (at - _DAY).date()
         settled = personalise.settle(kept, at=at)
-        planned = interact.plan(kept, as_of=as_of, at=at, run=run, knowledge=plan, routes=(route,))
+        planned = interact.plan(kept, as_of=as_of, at=at, run=run, knowledge=plan, routes=(route,), loop=policy)
         decided = personalise.decide(kept, as_of=as_of, at=at, run=run, policy=policy, channels=(Channel.EMAIL,))
         with kept.begin(read_only=True) as unit:
             intents = {
@@ -282,13 +279,10 @@ def run_loop(
     return Trial(treated=~held, net=net, contacts=contacts, weeks=tuple(weeks), finding=finding, store=kept)
 
 
-def _fill(store: Store, people: Population, held: NDArray[np.bool_], offers: list[Offer]) -> None:
-    """Keep the people, what they allow, and the offers; who is held out is marked, so that nobody asks him."""
-    left_alone = {id for id, one in zip(people.ids, held.tolist(), strict=True) if one}
+def _fill(store: Store, people: Population, offers: list[Offer]) -> None:
+    """Keep the people, what they allow, and the offers."""
     made: dict[type[Entity], list[Entity]] = {Offer: list(offers)}
     for entity in people.entities():
-        if isinstance(entity, Customer) and entity.id in left_alone:
-            entity = attrs.evolve(entity, tags=frozenset({_HELD}))  # noqa: PLW2901  # the same one, marked
         made.setdefault(type(entity), []).append(entity)
     with store.begin(actor="trial", cause="a world") as unit:
         for model in sorted(made, key=lambda model: model is not Customer):

@@ -7,14 +7,17 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from uuid import UUID
 
+import numpy as np
 from attrs import define, frozen
 
 from pycrm.bulk import evaluate_columns
 from pycrm.errors import InvalidValueError
+from pycrm.experiments import held_out
 from pycrm.model.assessment import Assessment
 from pycrm.model.consent import Permission
 from pycrm.model.contact_policy import ContactPolicy
 from pycrm.model.customer import Customer
+from pycrm.model.decision_policy import DecisionPolicy
 from pycrm.model.evidence import Reason
 from pycrm.model.facts import Facts, facts_of
 from pycrm.model.intent import ContactIntent
@@ -143,6 +146,7 @@ def plan(
     policies: Iterable[ContactPolicy] = (),
     rates: Mapping[str, float] | None = None,
     within: timedelta = timedelta(days=1),
+    loop: DecisionPolicy | None = None,
     actor: str | None = None,
 ) -> InteractReport:
     """Plan the next contact of every customer who may be contacted.
@@ -174,6 +178,8 @@ def plan(
         The answer rate of each approach as it was measured, by its code: `answer_rates`.
     within : timedelta
         How long a message may wait for quiet hours or a pause to end.
+    loop : DecisionPolicy, optional
+        The loop of offers that this dialogue belongs to: whom it holds out is not asked either.
     actor : str, optional
         Who does it, for the audit trail.
 
@@ -190,7 +196,9 @@ def plan(
             raise InvalidValueError(f"rates[{code!r}]", rate, "give a share from 0 to 1")
     at = instant(at)
     with uncollected(), store.begin(actor=actor, cause="interact.plan") as unit:
-        planner = _Planner.of(unit, as_of, at, run, purpose, knowledge, routes, tuple(policies), rates or {}, within)
+        planner = _Planner.of(
+            unit, as_of, at, run, purpose, knowledge, routes, tuple(policies), rates or {}, within, loop
+        )
         report = planner.go(unit)
         unit.commit()
     return report
@@ -212,6 +220,7 @@ class _Planner:
     gate: Gate
     assessments: Mapping[UUID, Assessment]
     gone: frozenset[UUID]
+    loop: DecisionPolicy | None
 
     @classmethod
     def of(
@@ -226,6 +235,7 @@ class _Planner:
         policies: Iterable[ContactPolicy],
         rates: Mapping[str, float],
         within: timedelta,
+        loop: DecisionPolicy | None,
     ) -> _Planner:
         """Read what a run needs."""
         # A month is the longest cap; twice the rest is how far back silence counts.
@@ -250,6 +260,7 @@ class _Planner:
             purchases=purchases,
             gate=Gate.of(unit, now, dialogue, at, policies, within),
             gone=frozenset(now.into),
+            loop=loop,
             assessments=last_assessments(unit, as_of) if _speak_of(conditions, _ASSESSED) else {},
         )
 
@@ -262,12 +273,13 @@ class _Planner:
         for customers in unit.of(Customer).stream(Query(Customer)):
             made = []
             rows, concerned = self._concerned(customers)
+            held = self._held_out(customers)
             for at, customer in enumerate(customers):
                 if customer.id in self.gone:
                     continue
                 looked_at += 1
                 sure += sum(each >= 1.0 for each in self.known.get(customer.id, _NOTHING).values())
-                found = self._next(customer, concerned, rows, at)
+                found = "holdout" if held[at] else self._next(customer, concerned, rows, at)
                 if isinstance(found, str):
                     refused[found] += 1
                     continue
@@ -292,6 +304,14 @@ class _Planner:
             gain=gain,
             cost=cost,
         )
+
+    def _held_out(self, customers: Sequence[Customer]) -> Sequence[bool]:
+        """Return who never hears of the loop."""
+        if self.loop is None:
+            return [False] * len(customers)
+        ids = np.array([customer.id for customer in customers], dtype=object)
+        held: list[bool] = held_out(ids, salt=self.loop.code, share=self.loop.holdout).tolist()
+        return held
 
     def _concerned(self, customers: Sequence[Customer]) -> tuple[Sequence[Facts], Mapping[str, Sequence[bool]]]:
         """Return the facts about the customers and, for each approach with a condition, which of them it concerns."""

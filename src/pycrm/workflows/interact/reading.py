@@ -17,6 +17,7 @@ from pycrm.model.intent import ContactIntent
 from pycrm.model.interaction import Direction, Interaction
 from pycrm.model.knowledge import CustomerFact, FactOrigin, Topic
 from pycrm.model.knowledge_plan import KnowledgePlan
+from pycrm.model.offer import Offer, OfferDecision
 from pycrm.model.order import Order, OrderStatus
 from pycrm.model.predicate import where
 from pycrm.storage.columns import read_columns
@@ -78,7 +79,9 @@ class Dialogue:
     said : dict
         Which approaches a customer got within the span in which nothing is said twice.
     contacts : dict
-        Every contact of ours: over what, when, what for.
+        Every contact of ours in the dialogue: over what, when, what for.
+    offers : dict
+        The same of the offers that went out over a channel. They count for the caps; that one is not taken is no silence.
     last_sign : dict
         When a customer last wrote, called, clicked, came or bought.
     planned : set
@@ -89,6 +92,7 @@ class Dialogue:
 
     said: dict[UUID, set[str]] = Factory(dict)
     contacts: dict[UUID, list[tuple[str, datetime, str | None]]] = Factory(dict)
+    offers: dict[UUID, list[tuple[str, datetime, str | None]]] = Factory(dict)
     last_sign: dict[UUID, datetime] = Factory(dict)
     planned: set[UUID] = Factory(set)
     last_plan: datetime | None = None
@@ -136,6 +140,15 @@ class Dialogue:
                 self.sign(who, when)
             elif direction == Direction.OUT and not key.startswith(INTENT_KEY):
                 self.contacts.setdefault(who, []).append((channel, when, None))
+        purposes = dict(zip(*read_columns(unit, Query(Offer), ["id", "purpose"]).values(), strict=True))
+        told = read_columns(
+            unit,
+            Query(OfferDecision, (where("decided_at") > since) & (where("decided_at") <= at)),
+            ["customer_id", "offer_id", "channel", "decided_at"],
+        )
+        for who, offer, channel, when in zip(*now.columns(told), strict=True):
+            if channel is not None:
+                self.offers.setdefault(who, []).append((channel, when, purposes.get(offer)))
         return self
 
     def refuse_earlier(self, at: datetime) -> None:
@@ -163,7 +176,8 @@ class Dialogue:
 
     def made(self, customer_id: UUID) -> tuple[ContactMade, ...]:
         """Return the contacts with one customer, for the caps."""
-        return tuple(ContactMade(*each) for each in self.contacts.get(customer_id, ()))
+        held = (*self.contacts.get(customer_id, ()), *self.offers.get(customer_id, ()))
+        return tuple(ContactMade(*each) for each in held)
 
 
 @define

@@ -16,9 +16,9 @@ from attrs import Factory, define, frozen
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from pycrm import experiments
 from pycrm.bulk import objection_columns
 from pycrm.errors import InvalidValueError
-from pycrm.experiments import Split
 from pycrm.model.contact import Channel, channel_code
 from pycrm.model.contact_policy import ContactMade, ContactPolicy, Suppression
 from pycrm.model.customer import Customer
@@ -122,11 +122,7 @@ def held_out(policy: DecisionPolicy, customers: Sequence[UUID]) -> NDArray[np.bo
     >>> held_out(weekly, [UUID(int=number) for number in range(8)]).tolist()
     [False, False, False, False, False, False, False, True]
     """
-    ids = np.array(customers, dtype=object)
-    if policy.holdout == 0.0:
-        return np.zeros(ids.size, dtype=np.bool_)
-    split = Split(salt=policy.code, weights={"loop": 1.0 - policy.holdout, "holdout": policy.holdout})
-    return np.asarray(split.arms(ids) == "holdout", dtype=np.bool_)
+    return experiments.held_out(np.array(customers, dtype=object), salt=policy.code, share=policy.holdout)
 
 
 def decide(
