@@ -6,6 +6,7 @@ from decimal import Decimal
 import attrs
 import pytest
 
+from pycrm.errors import InvalidValueError
 from pycrm.model.consent import ConsentEntry, ConsentStatus
 from pycrm.model.customer import Customer
 from pycrm.model.earning import EarningMode, EarningRule
@@ -14,7 +15,7 @@ from pycrm.model.interaction import Interaction, InteractionKind
 from pycrm.model.money import Money
 from pycrm.model.offer import Offer, OfferDecision, OfferKind
 from pycrm.model.order import Order, OrderLine, Refund
-from pycrm.model.points_command import Adjust, Earn
+from pycrm.model.points_command import Adjust, CapSpan, Earn, EarnCap
 from pycrm.model.referral import ReferralProgram, ReferralStatus
 from pycrm.model.reward import Reward, RewardKind
 from pycrm.model.source import SourceRecord
@@ -220,6 +221,23 @@ def test_points_are_one_sum_and_are_spent_and_given_back_wherever_they_are(store
         assert accounts_of(unit, ana, "tea")[0].member_id == ana
         unit.commit()
     assert loyalty.statement_of(store, ana, "tea")[-1].available == 14
+
+
+def test_a_cap_counts_what_its_rule_gave_to_either_before_they_were_one(store):
+    ana, anita, _ = ana_and_anita(store)
+    caps = (EarnCap(10, CapSpan.DAY), EarnCap(20, CapSpan.EVER))
+    rule = EarningRule(program="tea", code="order", points=7, caps=caps)
+    keep(store, rule, *(order(who, number, 9) for number, who in enumerate((ana, anita, ana, anita))))
+    orders = {one.number: one.id for one in everything(store, Order)}
+    for number in ("0", "1"):
+        assert loyalty.earn_for_order(store, orders[number], "tea", ago(3))[0].earned == 7
+    merged(store, ana, anita)
+    with store.begin() as unit, pytest.raises(InvalidValueError, match="the cap of order is reached"):
+        post_points(unit, anita, "tea", Earn(7, rule="order", caps=caps), key="same day", at=ago(3))
+    assert loyalty.earn_for_order(store, orders["2"], "tea", ago(3)) == ()
+    assert loyalty.earn_for_order(store, orders["2"], "tea", NOW)[0].earned == 6
+    assert loyalty.earn_for_order(store, orders["3"], "tea", NOW + timedelta(days=1)) == ()
+    assert loyalty.statement_of(store, ana, "tea")[-1].available == 20
 
 
 def test_points_that_nobody_spent_are_two_sums_again_after_the_merge_is_taken_back(store):

@@ -199,8 +199,10 @@ def _due(account: PointsAccount, key: str, at: datetime, entries: list[PointsEnt
     return account
 
 
-def points_allowed(account: PointsAccount, command: Earn, at: datetime) -> int:
+def points_allowed(account: PointsAccount, command: Earn, at: datetime, beside: Iterable[PointsAccount] = ()) -> int:
     """Return how many points the caps of an earn leave at that time: all, some, or 0 where one is reached.
+
+    What the rule gave in the accounts `beside` it, those of whoever was merged into the member, counts too.
 
     Examples
     --------
@@ -210,19 +212,19 @@ def points_allowed(account: PointsAccount, command: Earn, at: datetime) -> int:
     >>> points_allowed(PointsAccount.opened(UUID(int=1), "tea"), visit, datetime(2026, 5, 1, tzinfo=UTC))
     30
     """
-    points = command.points
-    given = None if command.rule is None else account.points_by_rule(command.rule)
-    for cap in command.caps:
-        used = 0
+    points, used = command.points, dict.fromkeys(CapSpan, 0)
+    for each in (account, *beside):
+        given = None if command.rule is None else each.points_by_rule(command.rule)
         if given is not None:
-            same_day = given.day == local_date(at, account.zone)
-            used = given.ever if cap.per is CapSpan.EVER else given.today if same_day else 0
-        points = min(points, cap.max_points - used)
+            used[CapSpan.EVER] += given.ever
+            used[CapSpan.DAY] += given.today if given.day == local_date(at, each.zone) else 0
+    for cap in command.caps:
+        points = min(points, cap.max_points - used[cap.per])
     return max(points, 0)
 
 
-def _allowed(account: PointsAccount, command: Earn, at: datetime) -> int:
-    points = points_allowed(account, command, at)
+def _allowed(account: PointsAccount, command: Earn, at: datetime, beside: Iterable[PointsAccount]) -> int:
+    points = points_allowed(account, command, at, beside)
     if points <= 0:
         raise InvalidValueError("points", command.points, f"the cap of {command.rule} is reached")
     return points
@@ -276,8 +278,10 @@ def _reversal(account: PointsAccount, command: Reverse, history: _History) -> tu
     return entry.id, [*legs, Leg(Bucket.DEBT, -left)] if left else legs
 
 
-def _earn(account: PointsAccount, command: Earn, key: str, at: datetime, history: _History) -> PointsEntry:  # noqa: ARG001
-    points = _allowed(account, command, at) if command.caps else command.points
+def _earn(
+    account: PointsAccount, command: Earn, key: str, at: datetime, beside: Iterable[PointsAccount] = ()
+) -> PointsEntry:
+    points = _allowed(account, command, at, beside) if command.caps else command.points
     if command.expires_at is not None and command.expires_at <= at:
         raise InvalidValueError("expires_at", command.expires_at, f"they would be gone already at {at.isoformat()}")
     own = account.lot_id()
@@ -348,7 +352,6 @@ def _adjust(account: PointsAccount, command: Adjust, key: str, at: datetime, his
 
 _Decision: TypeAlias = "Callable[[PointsAccount, Any, str, datetime, _History], PointsEntry]"
 _DECISIONS: dict[type[Any], _Decision] = {
-    Earn: _earn,
     Release: _release,
     Redeem: _redeem,
     HoldPoints: _hold,
@@ -380,6 +383,7 @@ def post(
     key: str,
     at: datetime,
     history: _History = _NOTHING,
+    beside: Iterable[PointsAccount] = (),
 ) -> Posted:
     """Post `command` to `account` and return what it did; nothing is changed in place.
 
@@ -398,6 +402,8 @@ def post(
         Now.
     history : Mapping of str to PointsEntry
         The entries of the account by key; at least the one under `key`, if there is one, and the one the command refers to.
+    beside : iterable of PointsAccount
+        Other accounts of the same member, such as those of whoever was merged into him; the caps of an earn count over all.
 
     Returns
     -------
@@ -418,11 +424,14 @@ def post(
     entries: list[PointsEntry] = []
     after = _due(account, key, now, entries)
     decide = _DECISIONS.get(type(command))
-    if decide is None:
-        if not isinstance(command, Expire):
-            raise InvalidValueError("command", command, "give Earn, Redeem, Reverse or another command of the ledger")
+    if isinstance(command, Earn):
+        result = _earn(after, command, key, now, beside)
+    elif decide is not None:
+        result = decide(after, command, key, now, history)
+    elif isinstance(command, Expire):
         return Posted(after, tuple(entries), None)
-    result = decide(after, command, key, now, history)
+    else:
+        raise InvalidValueError("command", command, "give Earn, Redeem, Reverse or another command of the ledger")
     entries.append(result)
     after = _due(apply(after, result), key + _LATE, now, entries)
     return Posted(after, tuple(entries), result)

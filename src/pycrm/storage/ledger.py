@@ -31,7 +31,7 @@ def post_points(
     """Post `command` to the account of a member and keep what it did, all in `unit`; nothing is kept of a replayed key.
 
     Of a customer into whom others were merged all accounts are one: what is earned goes into his own, what is spent comes out of
-    any, and what is undone goes back where it was done.
+    any, what is undone goes back where it was done, and a cap counts what its rule gave in all of them.
 
     Entries are found by the ids that follow from account and key, so no history is read; of two units that post to one account
     at once, the store lets one win, and the other is run again by `Store.run`.
@@ -64,7 +64,8 @@ def post_points(
     account, history = next((one for one in before if one[1]), before[0])
     if len(held) > 1 and not history and isinstance(command, Redeem | HoldPoints):
         account = _gathered(unit, held, command.points, key, at)
-    posted = post(account, command, key=key, at=at, history=history)
+    beside = [one for one in held if one.id != account.id]
+    posted = post(account, command, key=key, at=at, history=history, beside=beside)
     if posted.entries:
         _keep(unit, posted)
     return posted

@@ -65,7 +65,8 @@ def earn_for_order(
     """Give what an order earns as it stands now: new points the first time, and back what refunds or its cancelling undo.
 
     Call it whenever the order changed; calling it again changes nothing. A rule whose cap is reached gives nothing this time,
-    and the others give what they would.
+    and the others give what they would; called again when the cap has room, such as the next day, it gives what fits then. A rule
+    that gave a part because no more fitted has given: the rest is lost.
 
     Parameters
     ----------
@@ -97,11 +98,11 @@ def earn_for_order(
         given, balance = [], 0
         for rule in _rules(unit, program, "order"):
             key = f"order:{order.id}:{rule.code}"
-            account, first = _earned_in(unit, order.customer_id, program, key)
+            account, first, beside = _earned_in(unit, order.customer_id, program, key)
             due = rule.points_for(order)
             if first is None:
                 earn = rule.earn(due, at) if due else None
-                if earn is not None and points_allowed(account, earn, at):
+                if earn is not None and points_allowed(account, earn, at, beside):
                     posted = post_points(unit, order.customer_id, program, earn, key=key, at=at)
                     assert posted.result is not None
                     balance += posted.result.points
@@ -159,10 +160,10 @@ def reward_content(
         balance = 0
         for rule in _rules(unit, program, "content"):
             key = f"content:{contribution.id}:{rule.code}"
-            account, first = _earned_in(unit, author, program, key)
+            account, first, beside = _earned_in(unit, author, program, key)
             if first is None:
                 earn = rule.earn(rule.points, at, contribution.kind)
-                if not refused and at in rule.period and points_allowed(account, earn, at):
+                if not refused and at in rule.period and points_allowed(account, earn, at, beside):
                     posted = post_points(unit, author, program, earn, key=key, at=at)
                     assert posted.result is not None
                     balance += posted.result.points
@@ -178,14 +179,16 @@ def reward_content(
     return ContentPoints(tuple(found), refused)
 
 
-def _earned_in(unit: UnitOfWork, member_id: UUID, program: str, key: str) -> tuple[PointsAccount, PointsEntry | None]:
-    """Return the account, of all of a customer's, that has an entry under `key`, and the entry; or his own and None."""
+def _earned_in(
+    unit: UnitOfWork, member_id: UUID, program: str, key: str
+) -> tuple[PointsAccount, PointsEntry | None, Sequence[PointsAccount]]:
+    """Return the account that has an entry under `key`, or his own, the entry or None, and the customer's other accounts."""
     held = accounts_of(unit, member_id, program)
     for account in held:
         entry = unit.of(PointsEntry).find(uuid5(account.id, key))
         if entry is not None:
-            return account, entry
-    return held[0], None
+            return account, entry, [one for one in held if one is not account]
+    return held[0], None, held[1:]
 
 
 def _moved(entry: PointsEntry, bucket: Bucket) -> int:
