@@ -248,3 +248,45 @@ def test_online_retail_is_recommended_as_well_as_the_published_bound(data_dir):
     assert got.users == 1852
     assert got.recall >= 0.053
     assert got.ndcg >= 0.117
+
+
+@every
+@pytest.mark.parametrize("k", [None, "ten", 2.5, float("nan"), float("inf"), True])
+def test_a_number_of_recommendations_that_is_none_is_refused(make, k):
+    with pytest.raises(InvalidValueError, match=r"k: .*whole number"):
+        make(BOUGHT).recommend(BOUGHT, k=k)
+
+
+@every
+def test_a_whole_number_may_come_as_a_float(make):
+    got = make(BOUGHT)
+    pd.testing.assert_frame_equal(got.recommend(BOUGHT, k=2.0), got.recommend(BOUGHT, k=2))
+
+
+@pytest.mark.parametrize(
+    ("option", "value"), [("penalty", None), ("penalty", "much"), ("max_items", -1), ("max_items", 1.5)]
+)
+def test_an_option_of_ease_that_is_none_is_refused(option, value):
+    with pytest.raises(InvalidValueError) as refused:
+        EASE.fit(BOUGHT, **{option: value})
+    assert refused.value.field == option
+
+
+@every
+def test_a_history_of_numbers_where_the_model_knows_text_is_refused(make):
+    # Passed over as unknown, every item would silently give everybody the best-sellers.
+    with pytest.raises(InvalidDataError, match="row 0: 7 is refused; the model knows items such as 'i00'"):
+        make(BOUGHT).recommend({"customer_id": [1], "sku": [7]})
+
+
+def test_a_column_the_answer_needs_for_itself_is_refused():
+    for item in ("rank", "score"):
+        with pytest.raises(InvalidValueError, match=r"item: .*rename"):
+            EASE.fit(BOUGHT.rename(columns={"sku": item}), item=item)
+    with pytest.raises(InvalidValueError, match="item: 'sku' is refused"):
+        EASE.fit(BOUGHT, user="sku", item="sku")
+
+
+def test_a_list_is_no_item():
+    with pytest.raises(InvalidDataError, match=r"column 'sku', row 0: \['tea'\] is refused"):
+        EASE.fit({"customer_id": [1, 2], "sku": [["tea"], ["pot"]]})

@@ -27,7 +27,7 @@ _NEVER = 2**40
 def _first_days(orders: Frame, customer: str, time: str) -> tuple[NDArray[Any], NDArray[np.int64], NDArray[np.int64]]:
     """Return the customers, and the distinct (customer, day) of their orders as two sorted columns."""
     table = eager(orders)
-    code, who = factorise(column(table, customer))
+    code, who = factorise(column(table, customer), customer)
     day = day_numbers(table, time)
     if not code.size:
         raise InvalidDataError(time, None, "no rows", "give at least one order")

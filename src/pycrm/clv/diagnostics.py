@@ -53,7 +53,7 @@ def _of(model: Any, summary: Frame) -> Any:
 
 def _days_of_purchase(orders: Frame, customer: str, time: str) -> tuple[Floats, Floats, int]:
     """Return customer and day of each purchase, sorted, those of one day merged, days counted from the first of all."""
-    ids, _ = factorise(column(orders, customer))
+    ids, _ = factorise(column(orders, customer), customer)
     day = day_numbers(orders, time)
     if not ids.size:
         raise InvalidDataError(time, None, "no rows", "give at least one order")

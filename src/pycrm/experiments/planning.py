@@ -10,6 +10,7 @@ from attrs import frozen
 from numpy.typing import ArrayLike, NDArray
 
 from pycrm.errors import InvalidValueError, NotEstimableError
+from pycrm.table import number_option
 
 __all__ = [
     "SampleSize",
@@ -71,16 +72,17 @@ class SampleSize:
 
 
 def _positive(name: str, value: float) -> float:
-    if not (np.isfinite(value) and value > 0.0):
+    number = number_option(name, value, "give a finite number above 0")
+    if number <= 0.0:
         raise InvalidValueError(name, value, "give a finite number above 0")
-    return float(value)
+    return number
 
 
 def _errors(alpha: float, power: float) -> tuple[float, float]:
     from scipy import stats
 
     for name, value in (("alpha", alpha), ("power", power)):
-        if not 0.0 < value < 1.0:
+        if not 0.0 < number_option(name, value, "give a number between 0 and 1") < 1.0:
             raise InvalidValueError(name, value, "give a number between 0 and 1")
     if power <= alpha / 2.0:
         raise InvalidValueError("power", power, "give more than half of alpha, which chance alone would reach")
@@ -89,7 +91,7 @@ def _errors(alpha: float, power: float) -> tuple[float, float]:
 
 def _shares(base: float, target: ArrayLike) -> tuple[float, NDArray[np.float64]]:
     other = np.asarray(target, dtype=np.float64)
-    if not 0.0 < base < 1.0:
+    if not 0.0 < number_option("base", base, "give a share between 0 and 1") < 1.0:
         raise InvalidValueError("base", base, "give a share between 0 and 1")
     if not np.all((other > 0.0) & (other < 1.0)):
         raise InvalidValueError("target", target, "give a share between 0 and 1")

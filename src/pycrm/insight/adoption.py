@@ -63,7 +63,7 @@ def adoption(
     reasons = _flags(frame, explained, missing=False)
     parts = [("all", np.ones(len(taken), dtype=bool))]
     if by is not None:
-        codes, names = table.factorise(table.column(frame, by))
+        codes, names = table.factorise(table.column(frame, by), by)
         parts += [(str(names[code]), codes == code) for code in np.argsort(names.astype(str), kind="stable")]
     made = []
     for group, hit in parts:

@@ -272,7 +272,7 @@ def _periods(
     if step not in {"week", "month", "quarter", "year"}:
         raise InvalidValueError("step", step, "give week, month, quarter or year")
     frame = table.eager(orders)
-    who, _ = table.factorise(table.column(frame, customer))
+    who, _ = table.factorise(table.column(frame, customer), customer)
     if (who < 0).any():
         raise InvalidDataError(customer, int(np.argmin(who)), None, "drop rows without one, or give it")
     days = table.day_numbers(frame, time) if len(who) else np.empty(0, dtype=np.int64)

@@ -346,7 +346,7 @@ def _groups(frame: table.Frame, columns: tuple[str, ...]) -> tuple[NDArray[np.in
     joint: NDArray[np.int64] = np.zeros(len(table.column(frame, columns[0])), dtype=np.int64)
     labels: list[list[str]] = []
     for column in columns:
-        codes, values = table.factorise(table.column(frame, column))
+        codes, values = table.factorise(table.column(frame, column), column)
         labels.append([*(str(value) for value in values), "missing"])
         joint = joint * len(labels[-1]) + np.where(codes < 0, len(values), codes)
     cells, codes = np.unique(joint, return_inverse=True)

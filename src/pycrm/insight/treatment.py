@@ -140,7 +140,7 @@ def apply_policy(
     [0.0, 0.0]
     """
     frame = table.eager(customers)
-    codes, tiers = table.factorise(table.column(frame, tier))
+    codes, tiers = table.factorise(table.column(frame, tier), tier)
     known = [str(name) in policy.treatments for name in tiers]
     wrong = ~np.asarray([*known, False])[codes]
     if wrong.any():
@@ -164,4 +164,6 @@ def apply_policy(
         for service in policy.services
     }
     columns["policy_version"] = np.full(len(codes), policy.version, dtype=object)
-    return table.build(columns, like=customers), TreatmentAudit(version=policy.version, gaps=gaps, tier_gap=spread)
+    return table.build(columns, like=customers, aligned=True), TreatmentAudit(
+        version=policy.version, gaps=gaps, tier_gap=spread
+    )

@@ -18,7 +18,7 @@ from pycrm.matching.engine import Weigher, learn, probabilities
 from pycrm.matching.fields import Column, Records, read_records
 from pycrm.matching.model import FellegiSunter
 from pycrm.matching.stable import keep_ids
-from pycrm.table import Frame, build, column
+from pycrm.table import Frame, build, column, whole_option
 
 __all__ = ["Explanation", "Resolution", "resolve"]
 
@@ -282,16 +282,18 @@ def resolve(
     """
     if not _is_probability(threshold):
         raise InvalidValueError("threshold", threshold, "give a probability between 0 and 1")
-    if max_cluster_size is not None and max_cluster_size < 1:
-        raise InvalidValueError("max_cluster_size", max_cluster_size, "give 1 or more")
-    if block_cap < 2:
-        raise InvalidValueError("block_cap", block_cap, "give 2 or more")
+    if max_cluster_size is not None:
+        whole_option("max_cluster_size", max_cluster_size, 1)
+    whole_option("block_cap", block_cap, 2)
     said = progress or (lambda _: None)
     said("read")
     records = read_records(frame, id, fields)
     exact = _checked_rules(rules, fields)
     if rules_only and (not exact or model is not None):
         raise InvalidValueError("rules_only", rules_only, "give rules, and no model")
+    known: object = model
+    if known is not None and not isinstance(known, FellegiSunter):
+        raise InvalidValueError("model", model, "give the .model of a former resolution")
     if model is not None and dict(model.kinds) != dict(fields):
         raise InvalidValueError("model", tuple(model.kinds), f"it was made for other fields than {', '.join(fields)}")
     said("block")
@@ -369,12 +371,13 @@ def rows_of_pairs(records: Records, pairs: Pairs, argument: str) -> tuple[Rows, 
 
 def limited(records: Records, limits: Mapping[str, int]) -> tuple[tuple[NDArray[np.int32], int], ...]:
     """Return the codes of each strong identifier, and how many different ones a person may have."""
+    if not isinstance(limits, Mapping):
+        raise InvalidValueError("limits", limits, "give how many a person may have, as in {'email': 3}")
     held = {made.name: made for made in records.columns}
     for name, most in limits.items():
         if name not in held:
             raise InvalidValueError("limits", name, f"limit one of the fields {', '.join(held)}")
-        if most < 1:
-            raise InvalidValueError(f"limits[{name!r}]", most, "give 1 or more")
+        whole_option(f"limits[{name!r}]", most, 1)
     return tuple((held[name].first, most) for name, most in limits.items())
 
 

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from pycrm.errors import DataWarning, InvalidDataError, InvalidValueError
-from pycrm.table import Frame, build, column, eager, factorise
+from pycrm.table import Frame, build, column, eager, factorise, whole_option
 
+MADE = ("rank", "score")  # columns of the answer, beside those of user and item
 BLOCK = 1024  # users scored at once: a block of scores stays in a few tens of megabytes
 
 
@@ -33,7 +34,7 @@ class Purchases:
 
 def _labels(frame: Frame, name: str) -> NDArray[Any]:
     values = column(frame, name)
-    codes, _ = factorise(values)
+    codes, _ = factorise(values, name)
     if (codes < 0).any():
         raise InvalidDataError(name, int(np.argmax(codes < 0)), None, "give a value, or drop the row")
     return values
@@ -64,8 +65,17 @@ def purchases_of(frame: Frame, user: str, item: str) -> Purchases:
     ------
     InvalidDataError
         If there is no row, or a user or item is missing.
+    InvalidValueError
+        If both are one column, or a column has a name that the answer needs.
     """
     table = eager(frame)
+    if user == item or item in MADE or user in MADE:
+        name = "item" if user == item or item in MADE else "user"
+        raise InvalidValueError(
+            name,
+            item if name == "item" else user,
+            f"give two columns, neither of them {' or '.join(MADE)}: rename yours",
+        )
     who, what = _labels(table, user), _labels(table, item)
     if not who.size:
         raise InvalidDataError(item, None, "no rows", "give at least one purchase")
@@ -85,6 +95,13 @@ def histories_of(frame: Frame, user: str, item: str, items: NDArray[Any]) -> Pur
         place = np.where(items[at] == labels, at, -1)
     except TypeError:
         place = np.full(labels.size, -1)
+    if labels.size and not (place >= 0).any() and (items.dtype.kind in "OU") != (labels.dtype.kind in "OU"):
+        raise InvalidDataError(
+            item,
+            0,
+            what.tolist()[0],
+            f"the model knows items such as {items[0]!r}: text is no number, give them as in fit",
+        )
     columns = place[codes] if codes.size else codes
     known = columns >= 0
     return Purchases(users, items, _ones(rows[known], columns[known], (users.size, items.size)))
@@ -92,13 +109,12 @@ def histories_of(frame: Frame, user: str, item: str, items: NDArray[Any]) -> Pur
 
 def checked_k(k: int) -> int:
     """Refuse a number of recommendations below one."""
-    if isinstance(k, bool) or k < 1 or k != int(k):
-        raise InvalidValueError("k", k, "ask for at least one recommendation")
-    return k
+    return whole_option("k", k, 1, "ask for a whole number of at least one recommendation")
 
 
 def kept_items(found: Purchases, limit: int) -> tuple[Purchases, tuple[str, ...]]:
     """Return the purchases of the `limit` items with most owners, and a note of what was cut."""
+    limit = whole_option("max_items", limit, 2)
     if found.items.size <= limit:
         return found, ()
     order = np.lexsort((np.arange(found.items.size), -found.owners))[:limit]

@@ -8,7 +8,7 @@ import numpy as np
 
 from pycrm.errors import InvalidValueError
 from pycrm.recommendation._matrix import purchases_of
-from pycrm.table import Frame, build
+from pycrm.table import Frame, build, number_option
 
 __all__ = ["pair_lift"]
 
@@ -42,8 +42,9 @@ def pair_lift(baskets: Frame, *, basket: str = "order", item: str = "sku", min_s
     >>> pair_lift(rows, min_support=0.5)[["left", "right", "support", "confidence", "lift"]].values.tolist()
     [['pot', 'tea', 0.5, 1.0, 1.3333333333333333]]
     """
-    if not 0.0 < min_support <= 1.0:
-        raise InvalidValueError("min_support", min_support, "give a share above 0 and at most 1")
+    said = "give a share above 0 and at most 1"
+    if number_option("min_support", min_support, said, most=1.0) <= 0.0:
+        raise InvalidValueError("min_support", min_support, said)
     found = purchases_of(baskets, basket, item)
     total = found.users.size
     owners = found.owners

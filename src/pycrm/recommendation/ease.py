@@ -21,7 +21,7 @@ from pycrm.recommendation._matrix import (
     recommended,
 )
 from pycrm.recommendation.learned import Learned
-from pycrm.table import Frame
+from pycrm.table import Frame, number_option
 
 __all__ = ["EASE"]
 
@@ -95,7 +95,7 @@ class EASE:
         NotEstimableError
             If there is only one article.
         """
-        if not (np.isfinite(penalty) and penalty > 0):
+        if number_option("penalty", penalty, "give a number above 0") <= 0:
             raise InvalidValueError("penalty", penalty, "give a number above 0")
         found, notes = kept_items(purchases_of(purchases, user, item), max_items)
         if found.items.size < 2:

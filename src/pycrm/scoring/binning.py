@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Any, Literal
 
 import numpy as np
@@ -11,11 +12,12 @@ from attrs import field, frozen
 from numpy.typing import ArrayLike, NDArray
 
 from pycrm import table
-from pycrm.errors import InvalidDataError, InvalidValueError, NotEstimableError
+from pycrm.errors import InvalidDataError, NotEstimableError
 
 __all__ = ["Bins", "information_value", "make_bins"]
 
 MISSING, UNSEEN = "missing", "unseen"
+NUMBERS = (int, float, Decimal, np.number)  # a database gives its amounts as Decimal
 
 
 @frozen(kw_only=True)
@@ -92,7 +94,7 @@ class Bins:
             bins = np.searchsorted(np.asarray(self.edges), values, side="left")
             bins[np.isnan(values)] = len(self.edges) + 1
             return bins.astype(np.int64)
-        codes, uniques = table.factorise(table.column(frame, self.column))
+        codes, uniques = table.factorise(table.column(frame, self.column), self.column)
         place = {level: index for index, level in enumerate(self.levels)}
         of_unique = np.asarray([place.get(str(value), len(self.levels)) for value in uniques] + [len(self.levels) + 1])
         return of_unique.astype(np.int64)[codes]
@@ -125,8 +127,7 @@ def make_bins(
     smoothing : float
         See `Bins`.
     """
-    if int(bins) != bins or bins < 1:
-        raise InvalidValueError("bins", bins, "give a whole number of at least 1")
+    bins = table.whole_option("bins", bins, 1)
     raw = table.column(frame, column)
     if raw.dtype.kind in "Mm":
         raise InvalidDataError(
@@ -137,9 +138,9 @@ def make_bins(
     levels: tuple[str, ...] = ()
     if numeric:
         values = _as_numbers(raw, column)
-        edges = _edges(values[~np.isnan(values) & (weights > 0)], int(bins))
+        edges = _edges(values[~np.isnan(values) & (weights > 0)], bins)
     else:
-        codes, uniques = table.factorise(raw)
+        codes, uniques = table.factorise(raw, column)
         totals = np.bincount(codes[codes >= 0], weights=weights[codes >= 0], minlength=len(uniques))
         kept = {str(value) for value, total in zip(uniques, totals, strict=True) if total > min_share * weights.sum()}
         levels = tuple(sorted(kept))
@@ -206,7 +207,15 @@ def checked_labels(
     y: ArrayLike, rows: int, weights: ArrayLike | None
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return labels and weights as floats, or raise naming the first that is wrong; both classes must have weight."""
-    labels = table.numbers({"y": np.asarray(y).reshape(-1)}, "y")
+    raw = np.asarray(y).reshape(-1)
+    try:
+        labels = table.numbers({"y": raw}, "y")
+    except InvalidDataError as error:
+        of_text = "; of text, compare with the one that is the event, as in y == 'yes'"
+        fix = "give 0 or 1" + (of_text if isinstance(error.value, str) else "")
+        raise InvalidDataError("y", error.row, error.value, fix) from None
+    if raw.dtype.kind in "Mm":
+        raise InvalidDataError("y", 0, str(raw[0]), "give 0 or 1")
     if len(labels) != rows:
         raise InvalidDataError("y", None, len(labels), f"give one label for each of the {rows} rows")
     wrong = ~np.isin(labels, (0.0, 1.0))
@@ -226,9 +235,7 @@ def _is_numeric(raw: NDArray[Any]) -> bool:
     if raw.dtype.kind != "O":
         return False
     known = [value for value in raw if value is not None]
-    return bool(known) and all(
-        isinstance(value, int | float | np.number) and not isinstance(value, bool) for value in known
-    )
+    return bool(known) and all(isinstance(value, NUMBERS) and not isinstance(value, bool) for value in known)
 
 
 def _as_numbers(raw: NDArray[Any], column: str) -> NDArray[np.float64]:
@@ -236,7 +243,7 @@ def _as_numbers(raw: NDArray[Any], column: str) -> NDArray[np.float64]:
         values = raw.astype(np.float64)
     except (TypeError, ValueError):
         for row, value in enumerate(raw):
-            if value is not None and not isinstance(value, int | float | np.number):
+            if value is not None and not isinstance(value, NUMBERS):
                 raise InvalidDataError(column, row, value, "give a number, or nothing where it is missing") from None
         raise InvalidDataError(column, None, raw.dtype, "give numbers") from None
     if np.isinf(values).any():

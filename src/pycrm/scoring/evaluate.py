@@ -9,6 +9,7 @@ import numpy as np
 from attrs import field, frozen
 from numpy.typing import ArrayLike, NDArray
 
+from pycrm import table
 from pycrm.errors import InvalidDataError, InvalidValueError, NotEstimableError
 from pycrm.scoring.binning import checked_labels
 from pycrm.scoring.calibration import _probabilities
@@ -94,7 +95,10 @@ def evaluate(
     >>> evaluate([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8]).auc
     0.75
     """
-    given = np.asarray(probability, dtype=np.float64)
+    try:
+        given = np.asarray(probability, dtype=np.float64)
+    except (TypeError, ValueError):
+        given = table.numbers({"probability": np.asarray(probability).reshape(-1)}, "probability")
     if given.ndim == 2:
         if given.shape[1] != 2:
             raise InvalidDataError("probability", None, given.shape, "give one column, or two as predict_proba does")
@@ -105,8 +109,10 @@ def evaluate(
         raise NotEstimableError("the ranking", "every label is the same; give rows with the event and rows without")
     if not 0.0 < confidence < 1.0:
         raise InvalidValueError("confidence", confidence, "give a share above 0 and below 1")
-    if int(replicates) != replicates or replicates < 1:
-        raise InvalidValueError("replicates", replicates, "give a whole number of at least 1")
+    replicates = table.whole_option("replicates", replicates, 1)
+    chance_source: object = rng
+    if chance_source is not None and not isinstance(chance_source, np.random.Generator):
+        raise InvalidValueError("rng", rng, "give a generator, such as numpy.random.default_rng(0)")
     order = np.argsort(-chance, kind="stable")
     events, chance, weight = events[order], chance[order], weight[order]
     starts = np.flatnonzero(np.r_[True, chance[1:] != chance[:-1]])

@@ -114,7 +114,7 @@ def never_responders(
         raise InvalidValueError("as_of", as_of, "give a date")
     today = int(np.datetime64(as_of, "D").astype(np.int64))
     frame = table.eager(contacts)
-    codes, names = table.factorise(table.column(frame, lead))
+    codes, names = table.factorise(table.column(frame, lead), lead)
     if (codes < 0).any():
         raise InvalidDataError(lead, int(np.argmin(codes)), None, "give each contact the id of its lead")
     when = table.day_numbers(frame, time) if len(codes) else np.empty(0, dtype=np.int64)

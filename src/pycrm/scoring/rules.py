@@ -364,7 +364,7 @@ def score_leads(
     if not isinstance(given, dt.datetime) or given.tzinfo is not None or given != given:  # noqa: PLR0124  # NaT
         raise InvalidValueError("as_of", as_of, "give a naive datetime, of the zone of the events")
     about = table.eager(profiles)
-    codes, leads = table.factorise(table.column(about, lead))
+    codes, leads = table.factorise(table.column(about, lead), lead)
     if (codes < 0).any():
         raise InvalidDataError(lead, int(np.argmin(codes)), None, "give each profile the id of its lead")
     if len(leads) < len(codes):
@@ -446,10 +446,10 @@ def _engagement(
     if (who < 0).any():
         row = int(np.argmax(who < 0))
         raise InvalidDataError(lead, row, who_raw[row], "this lead has no profile; give one, or drop the event")
-    ids, id_values = table.factorise(table.column(found, event))
+    ids, id_values = table.factorise(table.column(found, event), event)
     if (ids < 0).any():
         raise InvalidDataError(event, int(np.argmin(ids)), None, "give each event an id")
-    kinds, kind_values = table.factorise(table.column(found, kind))
+    kinds, kind_values = table.factorise(table.column(found, kind), kind)
     moments = table.microseconds(found, time) if len(who) else np.empty(0, dtype=np.int64)
     if len(id_values) < len(ids):
         order = np.argsort(ids, kind="stable")

@@ -19,6 +19,7 @@ from pycrm.scoring.logistic import logistic
 __all__ = ["Scaling", "Scorecard", "Scorer"]
 
 LINEAR: Scale = "identity"
+SILENT = 1e-12  # the evidence of a column whose rows all lie in one bin is 0 but for rounding
 
 
 @runtime_checkable
@@ -156,18 +157,17 @@ class Scorecard:
         [0.17, 0.83, 0.5]
         """
         frame = table.eager(X)
-        names = tuple(frame.columns if columns is None else columns)
+        names = tuple(frame.columns) if columns is None else table.text_list("columns", columns)
         if not names:
             raise InvalidDataError("X", None, "no columns", "give at least one column")
         events, weight = checked_labels(y, len(frame), weights)
         _both_classes(events, weight)
-        for name, number, minimum in (
-            ("smoothing", smoothing, 0.0),
-            ("ridge", ridge, 0.0),
-            ("min_share", min_share, 0.0),
-        ):
-            if not number >= minimum:
-                raise InvalidValueError(name, number, f"give a number of at least {minimum:g}")
+        for name, number in (("smoothing", smoothing), ("ridge", ridge)):
+            table.number_option(name, number, "give a finite number of at least 0", least=0.0)
+        table.number_option("min_share", min_share, "give a share from 0 to 1", least=0.0, most=1.0)
+        scale: object = Scaling() if scaling is None else scaling
+        if not isinstance(scale, Scaling):
+            raise InvalidValueError("scaling", scaling, "give Scaling(score=..., odds=..., pdo=...)")
         shift = 0.0 if offset is None else table.numbers({"offset": np.asarray(offset).reshape(-1)}, "offset")
         if offset is not None and len(np.atleast_1d(shift)) != len(frame):
             raise InvalidDataError("offset", None, len(np.atleast_1d(shift)), f"give one for each of {len(frame)} rows")
@@ -180,6 +180,7 @@ class Scorecard:
             design[:, place] = of_column.woe[of_column.index(frame)]
         penalty = np.full(len(cut) + 1, float(ridge))
         penalty[0] = 0.0
+        design[:, 1:][:, np.abs(design[:, 1:]).max(axis=0) < SILENT] = 0.0
         flat = [of_column.column for place, of_column in enumerate(cut, start=1) if not design[:, place].any()]
         # A column that says nothing has no coefficient to find; a unit penalty pins it to 0 where the ridge is off.
         penalty[1:] = np.where(design[:, 1:].any(axis=0), penalty[1:], 1.0)
@@ -188,7 +189,7 @@ class Scorecard:
             bins=cut,
             coefficients=dict(zip(names, found.coefficients[1:].tolist(), strict=True)),
             intercept=float(found.coefficients[0]),
-            scaling=Scaling() if scaling is None else scaling,
+            scaling=scale,
         )
         return Fit(
             model=model,
@@ -255,7 +256,7 @@ class Scorecard:
         return total
 
     def explain(self, X: table.Frame, *, top: int = 3) -> Any:
-        """Return probability, points and the strongest reasons of each row, in a frame of the same kind.
+        """Return probability, points and the strongest reasons of each row, in a frame of the same kind and index.
 
         Parameters
         ----------
@@ -271,10 +272,8 @@ class Scorecard:
         >>> fit.model.explain({"asked": ["no"]}, top=1)["reason_1"].tolist()
         ['asked = no lowers the odds to 0.32 of the average']
         """
-        if int(top) != top or top < 1:
-            raise InvalidValueError("top", top, "give a whole number of at least 1")
+        count = min(table.whole_option("top", top, 1), len(self.bins))
         frame = table.eager(X)
-        count = min(int(top), len(self.bins))
         moved = np.empty((len(frame), len(self.bins)))
         index = np.empty((len(frame), len(self.bins)), dtype=np.int64)
         sentences: list[NDArray[Any]] = []
@@ -299,7 +298,7 @@ class Scorecard:
         for rank in range(count):
             chosen = order[:, rank]
             columns[f"reason_{rank + 1}"] = grid[chosen, index[rows, chosen]]
-        return table.build(columns, like=X)
+        return table.build(columns, like=X, aligned=True)
 
     def _points(self) -> list[NDArray[np.int64]]:
         base = (self.scaling.offset + self.scaling.factor * self.intercept) / max(len(self.bins), 1)

@@ -90,7 +90,7 @@ def snapshot_labels(
                 f"its horizon ends after observed_until, {observed_until}: who has not bought yet would count as lost",
             )
     frame = table.eager(orders)
-    who, names = table.factorise(table.column(frame, customer))
+    who, names = table.factorise(table.column(frame, customer), customer)
     if (who < 0).any():
         raise InvalidDataError(customer, int(np.argmin(who)), None, "drop rows without one, or give it")
     when = table.day_numbers(frame, time) if len(who) else np.empty(0, dtype=np.int64)

@@ -52,8 +52,8 @@ def buying_behaviour(
     [[2.0, 10.0, 15.0, 1.5]]
     """
     frame = table.eager(lines)
-    who, names = table.factorise(table.column(frame, customer))
-    which, orders = table.factorise(table.column(frame, order))
+    who, names = table.factorise(table.column(frame, customer), customer)
+    which, orders = table.factorise(table.column(frame, order), order)
     for name, codes in ((customer, who), (order, which)):
         if (codes < 0).any():
             raise InvalidDataError(name, int(np.argmin(codes)), None, "drop rows without one, or give it")
@@ -79,7 +79,7 @@ def buying_behaviour(
         "lines_per_order": np.bincount(who, minlength=size) / count,
     }
     if category is not None:
-        kind, kinds = table.factorise(table.column(frame, category))
+        kind, kinds = table.factorise(table.column(frame, category), category)
         known = kind >= 0
         pairs = np.unique(who[known] * max(len(kinds), 1) + kind[known])
         made["breadth"] = np.bincount(pairs // max(len(kinds), 1), minlength=size)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -262,6 +262,9 @@ def choose_k(
     Stability: two samples are clustered, both centres label the same rows, and the labels are compared by the adjusted Rand
     index (Hubert & Arabie 1985).
     """
+    sizes: object = ks
+    if isinstance(sizes, str) or not isinstance(sizes, Iterable):
+        raise InvalidValueError("ks", ks, "give a list of numbers, such as [2, 3, 4]")
     table_ = table.eager(frame)
     found = []
     for done, k in enumerate(ks, start=1):
@@ -381,9 +384,7 @@ def _check(names: tuple[str, ...], kinds: tuple[str, ...], logs: frozenset[str],
 
 
 def _whole_k(k: int) -> int:
-    if int(k) != k or k < 1:
-        raise InvalidValueError("k", k, "give a whole number of at least 1")
-    return int(k)
+    return table.whole_option("k", k, 1)
 
 
 def _weights(weights: ArrayLike | None, rows: int) -> NDArray[np.float64]:
@@ -396,7 +397,7 @@ def _weights(weights: ArrayLike | None, rows: int) -> NDArray[np.float64]:
 
 
 def _levels(frame: table.Frame, name: str) -> tuple[str, ...]:
-    _, values = table.factorise(table.column(frame, name))
+    _, values = table.factorise(table.column(frame, name), name)
     return tuple(sorted(map(str, values)))
 
 
@@ -408,7 +409,7 @@ def _features(
         values = table.numbers(frame, name, minimum=0.0 if name in log else None)
         parts.append(np.log1p(values) if name in log else values)
     for name, levels in categories.items():
-        codes, values = table.factorise(table.column(frame, name))
+        codes, values = table.factorise(table.column(frame, name), name)
         place = {level: index for index, level in enumerate(levels)}
         of_value = np.asarray([place.get(str(value), len(levels)) for value in values] + [len(levels)])
         # Squared distance of two levels: 2 * 1/2 = 1, one standard unit.

@@ -99,7 +99,7 @@ def rfm_segments(scores: table.Frame, *, segments: Sequence[RfmSegment] = STANDA
             raise InvalidDataError(name, row, int(values[row]), f"give a score from 1 to {bins}, or say bins=")
     columns = {name: table.column(frame, name) for name in frame.columns}
     columns["segment"] = names[cells[axes[0] - 1, axes[1] - 1, axes[2] - 1]]
-    return table.build(columns, like=scores)
+    return table.build(columns, like=scores, aligned=True)
 
 
 def _cube(segments: tuple[RfmSegment, ...], bins: int) -> tuple[NDArray[np.int64], NDArray[Any]]:

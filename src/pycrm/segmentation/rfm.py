@@ -227,8 +227,7 @@ def rfm_edges(
 
 def quantile_edges(values: NDArray[np.float64], bins: int) -> tuple[float, ...]:
     """Return the type 7 quantiles 1/bins, 2/bins ... of a column."""
-    if bins != int(bins) or bins < 2:
-        raise InvalidValueError("bins", bins, "give a whole number of at least 2")
+    bins = table.whole_option("bins", bins, 2)
     return _type_7(*np.unique(values, return_counts=True), bins)
 
 
@@ -332,7 +331,7 @@ def _now(as_of: dt.date) -> tuple[int, int]:
 
 
 def _codes(frame: table.Frame, name: str) -> tuple[NDArray[np.int64], NDArray[Any]]:
-    codes, values = table.factorise(table.column(frame, name))
+    codes, values = table.factorise(table.column(frame, name), name)
     if len(codes) and codes.min() < 0:
         raise InvalidDataError(name, int(np.argmin(codes)), None, "drop rows without one, or give it")
     return codes, values
@@ -368,8 +367,7 @@ def _quantile_edges(
 
 
 def _edges(recency: Counts, frequency: Counts, monetary: Counts, *, bins: int, rule: RfmRule) -> RfmEdges:
-    if bins != int(bins) or bins < 2:
-        raise InvalidValueError("bins", bins, "give a whole number of at least 2")
+    bins = table.whole_option("bins", bins, 2)
     if not len(recency[0]):
         raise NotEstimableError("the RFM edges", "no order lies on or before as_of")
     return RfmEdges(

@@ -309,4 +309,4 @@ class IdealProfile:
             said[row] = "has every trait" if not lacks else f"lacks: {'; '.join(lacks)}"
         columns = {name: table.column(frame, name) for name in frame.columns}
         columns |= {"fit": fit, "fit_reason": said[place.reshape(-1)]}
-        return table.build(columns, like=customers)
+        return table.build(columns, like=customers, aligned=True)

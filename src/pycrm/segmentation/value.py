@@ -9,7 +9,7 @@ from attrs import field, frozen
 from numpy.typing import ArrayLike, NDArray
 
 from pycrm import table
-from pycrm.errors import InvalidDataError, InvalidValueError, NotEstimableError
+from pycrm.errors import InvalidDataError, NotEstimableError
 
 __all__ = ["Concentration", "concentration", "profitability", "value_needs_grid"]
 
@@ -74,7 +74,7 @@ def profitability(
                 )
             columns["share_of_customer"] = np.where(whole > 0, income / whole, np.nan)
             columns["potential"] = np.where(income > 0, whole * (running / income) - once, profit)
-    return table.build(columns, like=customers)
+    return table.build(columns, like=customers, aligned=True)
 
 
 @frozen(kw_only=True, eq=False)
@@ -119,8 +119,7 @@ class Concentration:
         >>> concentration([80, 5, 5, 5, 5]).top_share(0.2)
         0.8
         """
-        if not 0.0 <= share <= 1.0:
-            raise InvalidValueError("share", share, "give a share from 0 to 1")
+        share = table.number_option("share", share, "give a share from 0 to 1", least=0.0, most=1.0)
         self._positive("the share of the top")
         reached = np.r_[0.0, np.cumsum(self.values)]
         return float(np.interp(share * len(self.values), np.arange(len(reached)), reached) / self.total)
@@ -193,10 +192,10 @@ def value_needs_grid(
     [1, 1, 1, 0]
     """
     frame = table.eager(customers)
-    tier_code, tiers = table.factorise(table.column(frame, tier))
+    tier_code, tiers = table.factorise(table.column(frame, tier), tier)
     if (tier_code < 0).any():
         raise InvalidDataError(tier, int(np.argmin(tier_code)), None, "give each row a tier")
-    need_code, needs = table.factorise(table.column(frame, need))
+    need_code, needs = table.factorise(table.column(frame, need), need)
     names = [*map(str, needs), *(["unknown"] if (need_code < 0).any() else [])]
     need_code = np.where(need_code < 0, len(needs), need_code)
     cell = tier_code * len(names) + need_code

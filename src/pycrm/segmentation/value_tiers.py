@@ -79,6 +79,8 @@ def value_tiers(
     ['below zero', 'low maintenance', 'most growable', 'migrator', 'most valuable']
     """
     stated = TierRules() if rules is None else rules
+    if not isinstance(stated, TierRules):
+        raise InvalidValueError("rules", rules, "give TierRules(valuable=..., growable=..., migrating=...)")
     frame = table.eager(customers)
     actual = table.numbers(frame, value)
     strategic = actual if potential is None else np.maximum(table.numbers(frame, potential), actual)
@@ -101,7 +103,7 @@ def value_tiers(
     tier[hit] = "below zero"
     reason[hit] = "costs more than it brings" + ("" if potential is None else ", and always would")
     columns |= {"tier": tier, "tier_reason": reason}
-    return table.build(columns, like=customers)
+    return table.build(columns, like=customers, aligned=True)
 
 
 def _edge(numbers: NDArray[np.float64], share: float) -> float:

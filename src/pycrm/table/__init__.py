@@ -16,6 +16,7 @@ from pycrm.table.frame import (
     numbers,
 )
 from pycrm.table.lazy import MILLIONTHS, LazyTable, lazy
+from pycrm.table.options import number_option, text_list, whole_option
 from pycrm.table.visits import Refunds, Visits, visits
 
 __all__ = [
@@ -34,8 +35,11 @@ __all__ = [
     "grains",
     "lazy",
     "microseconds",
+    "number_option",
     "numbers",
+    "text_list",
     "visits",
+    "whole_option",
 ]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from typing import Any, TypeAlias
 
 import narwhals.stable.v2 as nw
@@ -212,16 +212,29 @@ def _moments(frame: Frame, name: str) -> NDArray[np.datetime64]:
     return values
 
 
-def factorise(values: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[Any]]:
-    """Return integer codes of `values` and the distinct values in order of first appearance; a missing value has code -1."""
+def factorise(values: NDArray[Any], name: str = "values") -> tuple[NDArray[np.int64], NDArray[Any]]:
+    """Return integer codes of `values` and the distinct values in order of first appearance; a missing value has code -1.
+
+    Raises
+    ------
+    InvalidDataError
+        Naming the column `name` and the first row of a value that cannot be told from others, such as a list.
+    """
     import pandas as pd
 
-    codes, uniques = pd.factorize(np.asarray(values), sort=False)
+    given = np.asarray(values)
+    try:
+        codes, uniques = pd.factorize(given, sort=False)
+    except TypeError:
+        row = next(row for row, value in enumerate(given) if not isinstance(value, Hashable))
+        raise InvalidDataError(
+            name, row, given[row], "give text, numbers or dates; a list or a dict is no single value"
+        ) from None
     return codes.astype(np.int64), np.asarray(uniques)
 
 
-def build(columns: Mapping[str, Iterable[Any]], like: Frame) -> Any:
-    """Return a frame of `columns`, of the same kind as `like`.
+def build(columns: Mapping[str, Iterable[Any]], like: Frame, *, aligned: bool = False) -> Any:
+    """Return a frame of `columns`, of the same kind as `like`; where its rows are `aligned`, with the same index.
 
     Polars in, Polars out; anything that has no eager form of its own (a mapping, DuckDB, PySpark, PyArrow) gives pandas.
     """
@@ -240,4 +253,5 @@ def build(columns: Mapping[str, Iterable[Any]], like: Frame) -> Any:
         )
     import pandas as pd
 
-    return pd.DataFrame({name: np.asarray(values) for name, values in columns.items()})
+    index = native.index if aligned and isinstance(native, pd.DataFrame) else None
+    return pd.DataFrame({name: np.asarray(values) for name, values in columns.items()}, index=index)
