@@ -16,7 +16,7 @@ from pycrm.errors import PycrmError
 
 __all__ = ["main"]
 
-_ROLES = ("customer", "order", "time", "amount", "quantity", "price", "product", "currency", "name")
+_ROLES = ("customer", "order", "time", "amount", "quantity", "price", "product", "currency", "name", "group")
 
 
 def _day(text: str) -> dt.date:
@@ -78,7 +78,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     columns = report.add_argument_group("columns", "which column is what, recognised unless given; - for none")
     for role in _ROLES:
-        also = ", or a code such as EUR" if role == "currency" else ""
+        also = {
+            "currency": ", or a code such as EUR",
+            "group": " of customers, such as gender or country, to see whether care is even",
+        }.get(role, "")
         columns.add_argument(f"--{role}", metavar="COLUMN", help=f"the column of the {role}{also}")
 
     demo = commands.add_parser(

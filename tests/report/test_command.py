@@ -245,11 +245,15 @@ def test_the_demo_runs_the_whole_loop_and_a_second_time_changes_nothing(folder, 
         assert f">{title}</h2>" in page
     decisions = everything("sqlite:///demo.db", OfferDecision)
     assert len(decisions) == len(everything("sqlite:///demo.db", Customer))
-    first = Path("d.json").read_bytes()
+    first = json.loads(Path("d.json").read_bytes())
+    told = first.pop("differentiate")
+    assert sum(told["tiers"].values()) == sum(cell["customers"] for cell in told["grid"]) == len(decisions)
+    assert sum(map(sum, told["migration"]["counts"])) + sum(told["migration"]["entered"]) == len(decisions)
+    assert [audit["by"] for audit in told["fairness"]] == ["age_band"]
     before = {model: everything("sqlite:///demo.db", model) for model in (Customer, Order, Assessment, OfferDecision)}
     assert main(arguments) == 0
     assert "It was there already" in capsys.readouterr().out
-    assert Path("d.json").read_bytes() == first
+    assert json.loads(Path("d.json").read_bytes()) == first | {"differentiate": None}
     assert {model: everything("sqlite:///demo.db", model) for model in before} == before
     assert main(["demo", "--customers", "151", "--store", "sqlite:///demo.db"]) == 2
     assert "give the demonstration a store of its own" in capsys.readouterr().err
@@ -364,8 +368,17 @@ def test_the_demo_explains_a_pair_and_shows_a_merge_and_its_end(folder):
 def test_the_demo_shows_tiers_who_moved_and_whether_care_is_even(folder):
     assert main(["demo", "--customers", "150", "--store", "sqlite:///demo.db", "--json", "d.json"]) == 0
     page = Path("report.html").read_text(encoding="utf-8")
-    for said in ("Value tiers", "From the tier of", "Groups of needs", "Fairness: share of customers", "four-fifths"):
+    for said in (
+        "Value tiers",
+        "From the tier of",
+        "Groups of needs",
+        "Value tiers (rows) by group of needs",
+        "Fairness: share of customers",
+        "four-fifths",
+    ):
         assert said in page
+    assert len(page.encode()) <= 100_000
+    assert "<script" not in page
     assert len({one.as_of for one in everything("sqlite:///demo.db", Assessment)}) == 2
 
 

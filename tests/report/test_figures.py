@@ -291,3 +291,67 @@ def test_months_and_totals_agree(simulated):
     told = as_dict(found)
     assert told["revenue"] == pytest.approx(told["gross_revenue"] - told["refunded"] - told["unallocated_refunds"])
     assert math.isfinite(told["lifetime_value"]["total"])
+
+
+YEAR_APART = "\n".join(
+    [
+        *(f"a{n},2024-01-0{n + 1},{10 * (n + 1)},north" for n in range(5)),
+        *(f"a{n},2025-03-0{n + 1},{10 * (5 - n)},{'north' if n else 'south'}" for n in range(5)),
+        "b,2025-03-09,5,",
+        "a4,2025-03-10,-50,north",
+    ]
+)
+
+
+def test_tiers_of_a_file_are_compared_with_those_of_a_year_earlier(orders):
+    lines = read_lines(orders(YEAR_APART, header="customer,date,amount,region"))
+    now = purchases_of(lines, "orders.csv")
+    then = purchases_of(lines, "orders.csv", until=lines.as_of - np.timedelta64(365, "D"))
+    assert then.as_of == np.datetime64("2024-03-10")
+    # The credit of 2025 has taken nothing back in 2024.
+    assert then.values().tolist() == [10, 20, 30, 40, 50, 0]
+    found = figures(now, then=then)
+    page, text, document = shown(found)
+    assert sum(map(sum, document["migration"]["counts"])) == 5
+    assert document["migration"]["entered"] == [0, 0, 0, 1, 0]
+    assert document["migration"]["former"] == "2024-03-10"
+    assert "not yet a customer" in page
+    assert "From the tier of 2024-03-10" in text
+
+
+def test_a_file_too_young_to_be_compared_says_so(orders):
+    lines = read_lines(orders("a,2025-01-01,10\nb,2025-02-01,20"))
+    then = purchases_of(lines, "orders.csv", until=lines.as_of - np.timedelta64(365, "D"))
+    page, _, document = shown(figures(purchases_of(lines, "orders.csv"), then=then))
+    assert "nobody had bought by 2024-02-02" in page
+    assert document["migration"] is None
+    assert "who moved between tiers" in {part["what"] for part in document["unestimable"]}
+
+
+@pytest.mark.parametrize(
+    ("header", "group", "words"),
+    [
+        ("customer,date,amount", "", "no column of groups"),
+        ("customer,date,amount,country", ",ES", "all customers are of one group, ES"),
+        ("customer,date,amount,country", ",", "all customers are of one group, missing"),
+    ],
+)
+def test_without_groups_to_compare_the_report_says_why(orders, header, group, words):
+    found = report_on(orders("\n".join(f"c{n},2025-01-0{n % 9 + 1},{n + 1}{group}" for n in range(20)), header=header))
+    page, _, document = shown(found)
+    assert words in page
+    assert document["fairness"] is None
+
+
+def test_a_customer_is_in_the_last_group_given_and_small_groups_are_one(orders):
+    body = [f"c{n},2025-01-0{n % 9 + 1},{n + 1},{'left' if n < 60 else f'small{n % 9}'}" for n in range(80)]
+    found = report_on(
+        orders("\n".join([*body, "c0,2025-01-09,1,right", "c1,2025-01-09,1,"]), header="customer,date,amount,sex")
+    )
+    document = shown(found)[2]
+    groups = {row["group"]: row["customers"] for row in document["fairness"]["groups"]}
+    assert groups["left"] == 59
+    assert sum(groups.values()) == 80
+    assert len(groups) == 9
+    assert groups["other"] == 80 - sum(count for name, count in groups.items() if name != "other")
+    assert document["fairness"]["reference"] == "left"

@@ -247,6 +247,23 @@ ROLES: Mapping[str, tuple[str, ...]] = {
         "razon social",
         "name",
     ),
+    "group": (
+        "gender",
+        "sex",
+        "genero",
+        "sexo",
+        "age group",
+        "age band",
+        "grupo edad",
+        "tramo edad",
+        "rango edad",
+        "country",
+        "pais",
+        "region",
+        "comuna",
+        "state",
+        "provincia",
+    ),
 }
 """What each part of an order line is called, in English and in Spanish."""
 
@@ -268,8 +285,9 @@ class ColumnMapping:
         Who, and when.
     amount : str or None
         What a line is worth; None where it is `quantity` times `price`.
-    order, quantity, price, product, currency, name : str or None
-        The invoice, the pieces, their price, the article, the currency code, and what to call the customer.
+    order, quantity, price, product, currency, name, group : str or None
+        The invoice, the pieces, their price, the article, the currency code, what to call the customer, and the group whose share
+        in the tiers of most care is compared.
     """
 
     customer: str
@@ -281,6 +299,7 @@ class ColumnMapping:
     product: str | None = None
     currency: str | None = None
     name: str | None = None
+    group: str | None = None
 
     def items(self) -> tuple[tuple[str, str], ...]:
         """Return the parts that a column plays, each with its column."""
@@ -322,7 +341,7 @@ def recognise(source: Source, told: Mapping[str, str] | None = None) -> ColumnMa
         chosen[role] = by_name[wanted.casefold()]
     taken = {name for name in chosen.values() if name is not None}
     keys = {name: _words(name) for name in source.header}
-    for role in ("customer", "order", "time", "quantity", "price", "amount", "product", "currency", "name"):
+    for role in ("customer", "order", "time", "quantity", "price", "amount", "product", "currency", "name", "group"):
         if role in chosen:
             continue
         if role == "amount" and "amount" not in told and chosen.get("quantity") and chosen.get("price"):

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 import numpy as np
 
@@ -31,7 +31,10 @@ if TYPE_CHECKING:
 
 __all__ = ["run"]
 
-_ROLES = ("customer", "order", "time", "amount", "quantity", "price", "product", "currency", "name")
+A_YEAR = np.timedelta64(365, "D")
+"""How long before the as-of date lies the day that tiers are compared with."""
+
+_ROLES = ("customer", "order", "time", "amount", "quantity", "price", "product", "currency", "name", "group")
 
 
 def run(given: argparse.Namespace, stream: TextIO) -> Iterator[str]:
@@ -71,7 +74,8 @@ def _report(given: argparse.Namespace, stream: TextIO) -> Iterator[str]:
         purchases = purchases_of(lines, Path(given.file).name)
         say.clear()
         yield from _understood(lines)
-        found = figures(purchases, unit=given.unit, progress=say)
+        then = purchases_of(lines, purchases.source, until=lines.as_of - A_YEAR)
+        found = figures(purchases, unit=given.unit, then=then, progress=say)
         made = tell(found)
         said: list[str] = []
         if given.store:
@@ -100,10 +104,10 @@ def plain_parts(text: str) -> str:
     return ", ".join(plain(part) for part in text.split(", "))
 
 
-def _write(given: argparse.Namespace, found: Figures, made: Report) -> None:
+def _write(given: argparse.Namespace, found: Figures, made: Report, more: Mapping[str, Any] | None = None) -> None:
     texts = {Path(given.out): as_html(made)}
     if given.json:
-        texts[Path(given.json)] = as_json(found)
+        texts[Path(given.json)] = as_json(found, more=more)
     write_all(texts)
 
 
@@ -204,6 +208,7 @@ def _demo(given: argparse.Namespace, stream: TextIO) -> Iterator[str]:
     import tempfile
 
     from pycrm.datasets import simulate_business
+    from pycrm.report import differentiating
     from pycrm.report.demonstration import NAME, fill, sections
     from pycrm.report.rounds import three_weeks
     from pycrm.report.stored import purchases_of_store
@@ -225,7 +230,8 @@ def _demo(given: argparse.Namespace, stream: TextIO) -> Iterator[str]:
             more: tuple[Section, ...] = (*sections(done), three_weeks(given.seed))
             made = tell(found, more=more)
             say("writing")
-            _write(given, found, made)
+            told = {"differentiate": None if done.assessed is None else differentiating.as_dict(done.assessed)}
+            _write(given, found, made, told)
     except (PycrmError, KeyboardInterrupt):
         if own is not None:
             import shutil

@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import date, timedelta
-from typing import Literal
+from typing import Any, Literal
 
 from pycrm.errors import NotEstimableError
-from pycrm.insight import FairnessAudit
 from pycrm.model.assessment import Tier
 from pycrm.model.treatment import ServiceFloor, ServiceLevel, TreatmentPlan
+from pycrm.report.comparing import (
+    audit_table,
+    even_sentence,
+    fairness_as_dict,
+    migration_as_dict,
+    migration_table,
+    moved_sentence,
+)
 from pycrm.report.section import Bar, Section, Table
 from pycrm.report.together import Together
-from pycrm.segmentation import Migration, NeedsRules
+from pycrm.segmentation import NeedsRules
 from pycrm.workflows import differentiate
 
-__all__ = ["assess_twice", "section"]
+__all__ = ["as_dict", "assess_twice", "section"]
 
+_NEEDS = 10
 _APART = timedelta(days=90)
 _GROUPS = differentiate.AGE_BAND
 _ANSWER_HOURS = {
@@ -69,14 +76,17 @@ def section(found: differentiate.DifferentiateReport) -> Section:
                 f"{found.customers:,} customers brought {found.revenue} in {found.orders:,} orders since {found.since}{worth}; each has a "
                 f"segment, a tier and the reasons for both, kept as a snapshot.{profit}"
             ),
-            *_moved(found),
-            *_fair(found),
+            *(moved_sentence(found.former, found.migration) if found.former and found.migration else ()),
+            *(even_sentence(path, audit) for path, audit in found.fairness.items()),
+            *(("Nobody waits longer for an answer than the floor of the policy allows.",) if found.treatment else ()),
         ),
         tables=(
             _counted("Value tiers", ("Tier", "Customers"), found.tiers),
-            *((_migration(found.former, found.migration),) if found.former and found.migration else ()),
+            *((migration_table(found.former, found.migration),) if found.former and found.migration else ()),
             *((_needs(found),) if found.groups else ()),
-            *(_fairness(path, audit) for path, audit in found.fairness.items()),
+            *((_grid(found),) if found.grid else ()),
+            *((_gaps(found),) if found.gaps else ()),
+            *(audit_table(path, audit) for path, audit in found.fairness.items()),
         ),
     )
 
@@ -86,46 +96,6 @@ def _counted(caption: str, heads: tuple[str, str], counts: Mapping[str, int]) ->
     most = max((count for _, count in rows), default=1) or 1
     return Table(
         caption=caption, heads=heads, rows=tuple((name, Bar(f"{count:,}", count / most)) for name, count in rows)
-    )
-
-
-def _moved(found: differentiate.DifferentiateReport) -> tuple[str, ...]:
-    if found.migration is None or not found.migration.stayed:
-        return ()
-    moved = found.migration
-    return (
-        (
-            f"Since {found.former} {moved.upward:.0%} of {moved.stayed:,} customers rose to a better tier and {moved.downward:.0%} fell; "
-            f"{int(moved.entered.sum()):,} are new."
-        ),
-    )
-
-
-def _fair(found: differentiate.DifferentiateReport) -> tuple[str, ...]:
-    said = []
-    for path, audit in found.fairness.items():
-        if audit.four_fifths is None:
-            said.append(f"Whether care is even by {path.replace('_', ' ')} cannot be told: {'; '.join(audit.reasons)}.")
-        else:
-            verdict = "keeps" if audit.four_fifths else "breaks"
-            said.append(
-                f"By {path} the share of customers in the tiers of most care {verdict} the four-fifths rule "
-                f"(lowest over highest {audit.demographic_parity_ratio:.2f}); nobody waits longer than the floor of the policy allows."
-            )
-    return tuple(said)
-
-
-def _migration(former: date, moved: Migration) -> Table:
-    rows = []
-    for place, name in enumerate(moved.states):
-        stayed = moved.counts[place]
-        rows.append((name, *(f"{int(count):,}" for count in stayed), f"{int(moved.left[place]):,}"))
-    rows.append(("not yet a customer", *(f"{int(count):,}" for count in moved.entered), "0"))
-    return Table(
-        caption=f"From the tier of {former} (rows) to the present one (columns), customers",
-        heads=("Tier then", *moved.states, "gone"),
-        rows=tuple(rows),
-        numbers=frozenset(range(1, len(moved.states) + 2)),
     )
 
 
@@ -141,18 +111,58 @@ def _needs(found: differentiate.DifferentiateReport) -> Table:
     )
 
 
-def _fairness(path: str, audit: FairnessAudit) -> Table:
-    def shown(number: float) -> str:
-        return "not estimable" if math.isnan(number) else f"{number:.1%}"
-
-    rows = []
-    for row in audit.groups:
-        between = "" if math.isnan(row.interval[0]) else f"{row.interval[0]:.1%} to {row.interval[1]:.1%}"
-        apart = "reference" if row.group == audit.reference else shown(row.difference)
-        rows.append((", ".join(row.group), f"{row.rows:,}", shown(row.selection_rate), between, apart))
+def _grid(found: differentiate.DifferentiateReport) -> Table:
+    needs = tuple(dict.fromkeys(str(cell["need"]) for cell in found.grid))
+    held = {(cell["tier"], cell["need"]): cell for cell in found.grid}
     return Table(
-        caption=f"Fairness: share of customers in the tiers of most care, by {path.replace('_', ' ')}",
-        heads=(path.replace("_", " ").capitalize(), "Customers", "Share", "95 % interval", "Difference"),
-        rows=tuple(rows),
-        numbers=frozenset({1, 2, 3, 4}),
+        caption="Value tiers (rows) by group of needs (columns): customers, and what they brought",
+        heads=("Tier", *needs),
+        rows=tuple(
+            (
+                tier,
+                *(f"{held[tier, need]['customers']:,} ({held[tier, need]['value']:,.0f})" for need in needs),
+            )
+            for tier in found.tiers
+            if (tier, needs[0]) in held
+        ),
+        numbers=frozenset(range(1, len(needs) + 1)),
     )
+
+
+def _gaps(found: differentiate.DifferentiateReport) -> Table:
+    def share(number: float | None) -> str:
+        return "nobody asked" if number is None else f"{number:.0%}"
+
+    return Table(
+        caption="Needs by how far they are from being met",
+        heads=("Need", "How much it matters", "Met", "Gap"),
+        rows=tuple(
+            (gap.topic.name.replace("_", " "), f"{gap.strength:.0%}", share(gap.satisfaction), share(gap.gap))
+            for gap in found.gaps[:_NEEDS]
+        ),
+        numbers=frozenset({1, 2, 3}),
+    )
+
+
+def as_dict(found: differentiate.DifferentiateReport) -> dict[str, Any]:
+    """Return what was found as plain values, for the JSON form."""
+    moved = None
+    if found.former is not None and found.migration is not None:
+        moved = migration_as_dict(found.former, found.migration)
+    return {
+        "as_of": found.as_of.isoformat(),
+        "tiers": dict(found.tiers),
+        "migration": moved,
+        "needs": [{"group": one.name, "customers": one.customers, "profile": one.profile} for one in found.groups],
+        "grid": [dict(cell) for cell in found.grid],
+        "gaps": [
+            {
+                "need": gap.topic.name,
+                "strength": gap.strength,
+                "satisfaction": gap.satisfaction,
+                "gap": gap.gap,
+            }
+            for gap in found.gaps
+        ],
+        "fairness": [fairness_as_dict(path, audit) for path, audit in found.fairness.items()],
+    }

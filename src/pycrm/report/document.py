@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import attrs
 
+from pycrm.report.comparing import Moved, fairness_as_dict, migration_as_dict
 from pycrm.report.figures import Figures
 from pycrm.report.forecast import Holdout, Unestimable, parameters_of
 
 __all__ = ["as_dict", "as_json"]
 
 
-def as_dict(figures: Figures) -> dict[str, Any]:
-    """Return the figures as plain values: text, numbers, lists and dicts; None where a number does not exist."""
+def as_dict(figures: Figures, *, more: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Return the figures as plain values: text, numbers, lists and dicts; None where a number does not exist.
+
+    `more` has what a store adds, each part under its name.
+    """
     purchases = figures.purchases
     model, value, segments = figures.model, figures.value, figures.segments
     told: dict[str, Any] = {
@@ -46,7 +51,15 @@ def as_dict(figures: Figures) -> dict[str, Any]:
         "top_customers": [{**attrs.asdict(one), "last": one.last.isoformat()} for one in figures.top],
         "unestimable": [
             {"what": part.what, "why": part.why}
-            for part in (segments, model, figures.forecast.tracking, figures.forecast.holdout, value)
+            for part in (
+                segments,
+                model,
+                figures.forecast.tracking,
+                figures.forecast.holdout,
+                value,
+                figures.moved,
+                figures.fairness,
+            )
             if isinstance(part, Unestimable)
         ],
     }
@@ -63,6 +76,11 @@ def as_dict(figures: Figures) -> dict[str, Any]:
             "customers_by_repeat_purchases": {"actual": model.actual.tolist(), "expected": model.expected.tolist()},
             "notes": list(model.notes),
         }
+    moved, fairness = figures.moved, figures.fairness
+    told["migration"] = migration_as_dict(moved.former, moved.migration) if isinstance(moved, Moved) else None
+    told["fairness"] = (
+        None if isinstance(fairness, Unestimable) else fairness_as_dict(figures.purchases.grouped_by, fairness)
+    )
     holdout = figures.forecast.holdout
     told["holdout"] = _holdout(holdout) if isinstance(holdout, Holdout) else None
     if isinstance(value, Unestimable):
@@ -84,7 +102,7 @@ def as_dict(figures: Figures) -> dict[str, Any]:
             },
             "notes": list(value.notes),
         }
-    return {name: _plain(part) for name, part in told.items()}
+    return {name: _plain(part) for name, part in (told | dict(more or {})).items()}
 
 
 def _holdout(holdout: Holdout) -> dict[str, Any]:
@@ -108,6 +126,6 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def as_json(figures: Figures) -> str:
+def as_json(figures: Figures, *, more: Mapping[str, Any] | None = None) -> str:
     """Return the same as JSON text."""
-    return json.dumps(as_dict(figures), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    return json.dumps(as_dict(figures, more=more), indent=2, ensure_ascii=False, allow_nan=False) + "\n"

@@ -12,9 +12,11 @@ import pandas as pd
 from attrs import field, frozen
 from numpy.typing import NDArray
 
-from pycrm.report.forecast import Forecast, LifetimeValue, PurchaseModel, Unestimable, forecast
+from pycrm.insight import FairnessAudit
+from pycrm.report.comparing import Moved, care_by_group, moved_since, tiers_of
+from pycrm.report.forecast import Forecast, LifetimeValue, PurchaseModel, Unestimable, expected_value, forecast
 from pycrm.report.purchases import Purchases
-from pycrm.segmentation import STANDARD_SEGMENTS, TIERS, rfm_scores, rfm_segments, value_tiers
+from pycrm.segmentation import STANDARD_SEGMENTS, TIERS, rfm_scores, rfm_segments
 
 __all__ = ["ACTIONS", "Customer", "Figures", "Month", "Segment", "Tier", "figures"]
 
@@ -122,6 +124,10 @@ class Figures:
         Who is who.
     forecast : Forecast
         What is to come.
+    moved : Moved or Unestimable, optional
+        Who is in another tier than on an earlier day, where one was given.
+    fairness : FairnessAudit or Unestimable
+        Whether the tiers of most care are even by group.
     """
 
     purchases: Purchases
@@ -137,6 +143,8 @@ class Figures:
     tiers: tuple[Tier, ...]
     top: tuple[Customer, ...]
     forecast: Forecast
+    moved: Moved | Unestimable | None = None
+    fairness: FairnessAudit | Unestimable
 
     @property
     def model(self) -> PurchaseModel | Unestimable:
@@ -153,6 +161,7 @@ def figures(
     purchases: Purchases,
     *,
     unit: Literal["day", "week"] = "week",
+    then: Purchases | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> Figures:
     """Return every figure of a report on `purchases`.
@@ -163,6 +172,8 @@ def figures(
         At least one customer.
     unit : {"day", "week"}
         The unit of time of the model's parameters.
+    then : Purchases, optional
+        The same customers at the same places as of an earlier day, to see who moved between tiers.
     progress : callable, optional
         Told what is being worked on.
     """
@@ -184,7 +195,8 @@ def figures(
         if not isinstance(ahead.value, Unestimable):
             expected[rows] = ahead.value.value
     say("tiers")
-    tier = _tier_of(values, expected, counts > 0)
+    tier = tiers_of(values, expected, counts > 0)
+    moved = None if then is None else moved_since(then, expected_value(then, unit), purchases, tier)
     last = np.full(size, np.iinfo(np.int64).min)
     np.maximum.at(last, customer, day.astype(np.int64))
     buyers = counts > 0
@@ -212,6 +224,8 @@ def figures(
             ahead=ahead,
         ),
         forecast=ahead,
+        moved=moved,
+        fairness=care_by_group(purchases, segment, tier),
     )
 
 
@@ -266,15 +280,6 @@ def _segments(
                 )
             )
     return tuple(made)
-
-
-def _tier_of(values: NDArray[np.float64], expected: NDArray[np.float64], buyers: NDArray[np.bool_]) -> NDArray[Any]:
-    """Tier buyers by expected value where there is one, by the value so far where that is negative or all there is."""
-    tier = np.where(values < 0, "below zero", "low maintenance").astype(object)
-    if buyers.any():
-        worth = np.where((values < 0) | np.isnan(expected), values, expected)[buyers]
-        tier[buyers] = value_tiers({"value": worth})["tier"].to_numpy()
-    return tier
 
 
 def _tiers(tier: NDArray[Any], values: NDArray[np.float64], expected: NDArray[np.float64]) -> tuple[Tier, ...]:

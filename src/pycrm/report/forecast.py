@@ -25,6 +25,7 @@ __all__ = [
     "PurchaseModel",
     "Tracking",
     "Unestimable",
+    "expected_value",
     "forecast",
     "holdout_check",
 ]
@@ -180,6 +181,16 @@ def forecast(purchases: Purchases, unit: Literal["day", "week"] = "week") -> For
     )
 
 
+def expected_value(purchases: Purchases, unit: Literal["day", "week"] = "week") -> NDArray[np.float64]:
+    """Return what each customer was expected to bring as of these purchases; NaN throughout where it cannot be estimated."""
+    found = np.full(len(purchases.customers), np.nan)
+    model = _model(purchases, unit, purchases.as_of)
+    value = model if isinstance(model, Unestimable) else _value_without_limits(model)
+    if not isinstance(model, Unestimable) and not isinstance(value, Unestimable):
+        found[model.summary.index.to_numpy()] = value.value
+    return found
+
+
 def _frame(purchases: Purchases) -> pd.DataFrame:
     stands = purchases.stands
     return pd.DataFrame(
@@ -298,6 +309,16 @@ def holdout_check(purchases: Purchases, unit: Literal["day", "week"] = "week") -
 
 
 def _lifetime_value(model: PurchaseModel) -> LifetimeValue | Unestimable:
+    made = _value_without_limits(model)
+    if isinstance(made, Unestimable):
+        return made
+    deviation = _deviation(model, made)
+    if deviation is None:
+        return attrs.evolve(made, notes=(*made.notes, "the data do not determine how uncertain the total is"))
+    return attrs.evolve(made, low=max(made.total - _NORMAL * deviation, 0.0), high=made.total + _NORMAL * deviation)
+
+
+def _value_without_limits(model: PurchaseModel) -> LifetimeValue | Unestimable:
     summary = model.summary
     returning = (summary["frequency"] > 0).to_numpy()
     mean_order = float(summary.loc[returning, "mean_value"].mean())
@@ -327,7 +348,7 @@ def _lifetime_value(model: PurchaseModel) -> LifetimeValue | Unestimable:
     value = lifetime_value(model.fit, amounts, summary, horizon=MONTHS, unit="month", discount_rate=DISCOUNT)
     if not np.isfinite(value).all():
         return Unestimable("lifetime value", "the model gives some customers no finite value")
-    made = LifetimeValue(
+    return LifetimeValue(
         value=value,
         total=float(value.sum()),
         low=float("nan"),
@@ -336,10 +357,6 @@ def _lifetime_value(model: PurchaseModel) -> LifetimeValue | Unestimable:
         mean_order=mean_order,
         notes=tuple(notes),
     )
-    deviation = _deviation(model, made)
-    if deviation is None:
-        return attrs.evolve(made, notes=(*made.notes, "the data do not determine how uncertain the total is"))
-    return attrs.evolve(made, low=max(made.total - _NORMAL * deviation, 0.0), high=made.total + _NORMAL * deviation)
 
 
 def _deviation(model: PurchaseModel, made: LifetimeValue) -> float | None:

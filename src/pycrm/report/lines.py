@@ -41,7 +41,7 @@ class ReadOptions:
     Parameters
     ----------
     columns : mapping
-        Part (customer, order, time, amount, quantity, price, product, currency, name) -> column, "-" for none.
+        Part (customer, order, time, amount, quantity, price, product, currency, name, group) -> column, "-" for none.
     delimiter, encoding, decimal : str, optional
         How it is written.
     date_order : {"dmy", "mdy", "ymd"}, optional
@@ -99,6 +99,8 @@ class OrderLines:
         A checksum of the content of the file: the same lines again have the same.
     notes : tuple of str
         How the file was understood, for the reader.
+    groups : ndarray of str, optional
+        The group of each customer, "" where the file gives him none; the last one given counts.
     """
 
     customer: NDArray[np.int64] = field(repr=False)
@@ -120,6 +122,7 @@ class OrderLines:
     mapping: ColumnMapping
     digest: str
     notes: tuple[str, ...] = ()
+    groups: NDArray[Any] | None = field(default=None, repr=False)
 
     @property
     def rows_used(self) -> int:
@@ -256,6 +259,7 @@ def read_lines(path: str | Path, options: ReadOptions | None = None) -> OrderLin
         mapping=mapping,
         digest=hashlib.sha256(source.data).hexdigest(),
         notes=tuple(notes),
+        groups=_groups(table, mapping, used, customer, len(customers)),
     )
 
 
@@ -474,3 +478,16 @@ def _names(
         empty = names == ""
         names[empty] = _tidy(customers)[empty]
     return names
+
+
+def _groups(
+    table: Records, mapping: ColumnMapping, used: NDArray[np.int64], customer: NDArray[np.int64], size: int
+) -> NDArray[Any] | None:
+    """Return the last group given for each customer, "" where there is none; None without such a column."""
+    if mapping.group is None:
+        return None
+    groups = np.full(size, "", dtype=object)
+    code, texts = _coded(table.columns[mapping.group], used)
+    given = np.asarray([text.casefold() not in _MISSING for text in texts], dtype=bool)[code]
+    groups[customer[given]] = texts[code[given]]
+    return groups

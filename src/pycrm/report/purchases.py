@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import attrs
 import numpy as np
 from attrs import field, frozen
 from numpy.typing import NDArray
@@ -49,6 +50,10 @@ class Purchases:
         "net" or "ignore".
     notes : tuple of str
         How the source was understood.
+    groups : ndarray of str, optional
+        The group of each customer, "" where it is not known; None where the source has no column of groups.
+    grouped_by : str
+        What that column is called.
     """
 
     customer: NDArray[np.int64] = field(repr=False)
@@ -66,6 +71,8 @@ class Purchases:
     identical_lines: int = 0
     refunds: str = "net"
     notes: tuple[str, ...] = ()
+    groups: NDArray[Any] | None = field(default=None, repr=False)
+    grouped_by: str = ""
 
     @property
     def net(self) -> NDArray[np.float64]:
@@ -78,6 +85,13 @@ class Purchases:
         return self.net > HALF_A_CENT
 
     @property
+    def known(self) -> NDArray[np.bool_]:
+        """Which customers were there by then: with a purchase, or with money given back."""
+        return np.asarray(
+            (np.bincount(self.customer, minlength=len(self.customers)) > 0) | (self.unallocated > 0), dtype=np.bool_
+        )
+
+    @property
     def revenue(self) -> float:
         """Purchases less everything given back."""
         return float(self.gross.sum() - self.refunded.sum() - self.unallocated.sum())
@@ -87,8 +101,20 @@ class Purchases:
         return np.bincount(self.customer, weights=self.net, minlength=len(self.customers)) - self.unallocated
 
 
-def purchases_of(lines: OrderLines, source: str) -> Purchases:
-    """Return the purchases that `lines` are made of: the credit lines settled, the lines of an order summed."""
+def purchases_of(lines: OrderLines, source: str, *, until: np.datetime64 | None = None) -> Purchases:
+    """Return the purchases that `lines` are made of: the credit lines settled, the lines of an order summed.
+
+    Parameters
+    ----------
+    lines : OrderLines
+        Of a file.
+    source : str
+        What to call it.
+    until : numpy.datetime64, optional
+        The last day that counts, as if the file had been written then: later credit lines took nothing back yet.
+    """
+    if until is not None:
+        lines = _cut(lines, until)
     settled = settle(lines)
     bought = lines.amount > 0
     count = len(lines.orders)
@@ -123,7 +149,17 @@ def purchases_of(lines: OrderLines, source: str) -> Purchases:
         if (lines.amount < 0).any() or "credit or cancellation (ignored)" not in lines.dropped
         else "ignore",
         notes=tuple(notes),
+        groups=lines.groups,
+        grouped_by=lines.mapping.group or "",
     )
+
+
+def _cut(lines: OrderLines, until: np.datetime64) -> OrderLines:
+    """Return the lines of a day and before; the places of customers, orders and products stay."""
+    day = until.astype("datetime64[D]")
+    held = lines.time < (day + 1).astype("datetime64[us]")
+    columns = ("customer", "order", "product", "line", "time", "quantity", "amount", "price")
+    return attrs.evolve(lines, as_of=day, **{name: getattr(lines, name)[held] for name in columns})
 
 
 def _identical(lines: OrderLines) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from pycrm.report.comparing import audit_table, even_sentence, migration_table, moved_sentence
 from pycrm.report.escape import plain
 from pycrm.report.figures import Customer, Figures, Segment
 from pycrm.report.forecast import Holdout, LifetimeValue, Tracking, Unestimable, parameters_of
@@ -32,7 +33,7 @@ def tell(figures: Figures, *, more: tuple[Section, ...] = ()) -> Report:
             _segments(figures),
             _model(figures),
             _value(figures),
-            _tiers(figures),
+            _tiers(figures, audited=bool(more)),
             _top(figures),
             _actions(figures),
             *more,
@@ -447,9 +448,28 @@ def _spread(value: LifetimeValue, figures: Figures) -> Table:
     )
 
 
-def _tiers(figures: Figures) -> Section:
+def _tiers(figures: Figures, *, audited: bool) -> Section:
+    """Return the tiers; with `audited`, another section says who moved and whether care is even."""
     most = max((tier.customers for tier in figures.tiers), default=1)
     known = not isinstance(figures.value, Unestimable)
+    moved, fairness, by = figures.moved, figures.fairness, plain(figures.purchases.grouped_by)
+    sentences: list[str] = []
+    missing: list[str] = []
+    more: list[Table] = []
+    if isinstance(moved, Unestimable):
+        missing.append(f"{moved.what.capitalize()} cannot be told: {moved.why}.")
+    elif moved is not None:
+        sentences += moved_sentence(moved.former, moved.migration)
+        if moved.expected != known:
+            sentences.append(
+                f"On one of the two days only the value until then was known: read moves since {moved.former} with care."
+            )
+        more.append(migration_table(moved.former, moved.migration))
+    if not isinstance(fairness, Unestimable):
+        sentences.append(even_sentence(by, fairness))
+        more.append(audit_table(by, fairness))
+    elif not audited:
+        missing.append(f"{fairness.what.capitalize()} cannot be told: {fairness.why}.")
     return Section(
         name="tiers",
         title="Value tiers",
@@ -458,7 +478,9 @@ def _tiers(figures: Figures) -> Section:
             "charged, by what they cost so far."
             if known
             else "Ranked by what customers brought so far, since what they will bring cannot be estimated.",
+            *sentences,
         ),
+        missing=tuple(missing),
         tables=(
             Table(
                 caption="The tiers",
@@ -475,6 +497,7 @@ def _tiers(figures: Figures) -> Section:
                 ),
                 numbers=frozenset({2, 3}),
             ),
+            *more,
         ),
     )
 
