@@ -10,11 +10,12 @@ import pytest
 from worlds import NOW, TODAY, customer, everything, order, permission, store_of
 
 from pycrm.errors import CurrencyMismatchError, InvalidDataError, InvalidValueError, NotEstimableError
+from pycrm.model.assessment import Assessment, Tier
 from pycrm.model.consent import ConsentStatus
 from pycrm.model.contact_policy import CapPeriod, ContactPolicy, FrequencyCap, Suppression
 from pycrm.model.customer import Customer
 from pycrm.model.decision_policy import DecisionPolicy
-from pycrm.model.evidence import Actor, ActorKind
+from pycrm.model.evidence import Actor, ActorKind, Reason
 from pycrm.model.experiment import Finding
 from pycrm.model.knowledge import CustomerFact, FactKind, FactOrigin, Topic
 from pycrm.model.money import Money
@@ -78,6 +79,65 @@ def test_what_brings_most_is_given_and_says_what_it_expects():
     assert decision.since < decision.as_of
     assert [reason.code for reason in decision.reasons][:2] == ["eligible", "value"]
     assert (report.expected, report.spent) == (pytest.approx(1.95), pytest.approx(0.3))
+
+
+def valued(who, amount, currency="EUR"):
+    money = None if amount is None else Money(Decimal(str(amount)), currency)
+    return Assessment(
+        customer_id=who.id,
+        run="r",
+        as_of=TODAY,
+        since=TODAY,
+        orders=0,
+        historic_value=Money("0", currency),
+        expected_value=money,
+        tier=Tier.MOST_VALUABLE,
+        reasons=(Reason("orders", "counted"),),
+    )
+
+
+def test_with_lasting_offers_what_changes_lifetime_value_most_is_given_and_the_next_is_named():
+    rich, poor, _ = people = [customer(name) for name in ("Rich", "Poor", "New")]
+    card, sale = offer("card", 10), offer("sale", 30)
+    values = [valued(rich, 1000), valued(poor, 10)]
+    world = [*people, *(permission(one) for one in people), *values, card, sale, NEWS]
+    store, report = decided(*world, under=policy(lasting={"card": 0.1}))
+    given = {one.customer_id: one for one in everything(store, OfferDecision)}
+    code = {card.id: "card", sale.id: "sale"}
+    assert [code[given[one.id].offer_id] for one in people] == ["card", "sale", "sale"]
+    # (.05 - .025) x (10 + .1 x 1000) - .10 for who is worth 1000; (.05 - .025) x 30 - .10 for the sale.
+    assert given[rich.id].expected == euros("2.65")
+    assert given[rich.id].alternatives == ("sale",)
+    assert "lifetime" in {reason.code for reason in given[rich.id].reasons}
+    assert report.expected == pytest.approx(2.65 + 2 * 0.65)
+    _, sales_only = decided(*world)
+    assert sales_only.offers == {"sale": 3}
+
+
+def test_lifetime_value_is_made_large_within_contacts_and_above_the_floor():
+    who = [customer(f"c{number}", country="ES" if number < 4 else "FR") for number in range(8)]
+    worths = [valued(one, 1000 - 100 * number) for number, one in enumerate(who)]
+    world = [*who, *(permission(one) for one in who), *worths, offer("card", 1, cost=1), NEWS]
+    told = {}
+    for name, rules in (("free", {}), ("cut", {"contacts": 2}), ("floor", {"floor": 0.5, "floor_by": "country"})):
+        store, report = decided(*world, under=policy(lasting={"card": 0.05}, **rules))
+        out = {one.customer_id for one in everything(store, OfferDecision) if one.channel}
+        told[name] = [number for number, one in enumerate(who) if one.id in out]
+        assert report.floor_missed == 0
+    # (.05 - .025) x (1 + .05 x value) covers a cost of 1 from a value of 780 on.
+    assert told == {"free": [0, 1, 2], "cut": [0, 1], "floor": [0, 1, 2, 4, 5]}
+
+
+def test_a_value_in_another_currency_is_refused():
+    ana = customer("Ana")
+    with pytest.raises(CurrencyMismatchError):
+        decided(ana, permission(ana), valued(ana, 9, "USD"), offer("card"), under=policy(lasting={"card": 0.1}))
+
+
+@pytest.mark.parametrize("lasting", [0.1, {"card": -1.5}, {"card": "much"}, {"card": float("nan")}, {"card": True}])
+def test_what_lasts_is_a_share(lasting):
+    with pytest.raises(InvalidValueError):
+        policy(lasting=lasting)
 
 
 def test_an_offer_whose_margin_is_below_zero_is_never_given():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -23,6 +25,16 @@ def _is_span(_: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
 def _is_budget(_: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
     if not isinstance(value, Money) or value.amount < 0:
         raise InvalidValueError(attribute.name, value, "give Money of at least 0, or None")
+
+
+def _is_lasting(_: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
+    if not isinstance(value, Mapping):
+        raise InvalidValueError(attribute.name, value, "give a mapping of the code of an offer to a share")
+    for code, share in value.items():
+        real = isinstance(share, int | float) and not isinstance(share, bool)
+        if not real or not -1.0 <= share < math.inf:
+            fix = "give a number of at least -1: .05 for a twentieth more than his value is now"
+            raise InvalidValueError(f"{attribute.name}[{code!r}]", share, fix)
 
 
 @frozen(kw_only=True)
@@ -65,6 +77,11 @@ class DecisionPolicy:
         The fact that makes the groups, such as "tier" or "segment".
     tell_fallback : bool
         Whether the fallback is worth a message; otherwise it waits for the customer's visit.
+    lasting : mapping of str to float
+        By the code of an offer, the share by which the lifetime value of whoever takes it changes afterwards, as a test with a
+        control group found it; offers that are not named change nothing. With it, what is made as large as possible is the
+        expected change in lifetime value, less cost: the margin of the sale, and this share of the value that the last
+        assessment expects of the customer. Without it only the sale counts.
 
     Examples
     --------
@@ -88,6 +105,7 @@ class DecisionPolicy:
     floor: float = field(default=0.0, validator=is_fraction)
     floor_by: str = field(default="tier", validator=is_line)
     tell_fallback: bool = field(default=False, validator=is_a(bool))
+    lasting: Mapping[str, float] = field(factory=dict, validator=_is_lasting)
 
     def __attrs_post_init__(self) -> None:
         if self.holdout >= 1.0:

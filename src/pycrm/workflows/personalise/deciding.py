@@ -43,6 +43,7 @@ from pycrm.workflows.personalise.learning import (
     Worth,
     context_code,
     contexts_of,
+    lasting_change,
     match_levels,
     worth_of,
 )
@@ -143,7 +144,8 @@ def decide(
     Of the offers that run at `at`, those are left out that a rule of theirs forbids: their condition on the facts, what he owns
     or lacks, how often and when he was given them, what else he holds. Without a policy the one of highest priority wins, then
     the lowest code. With one, whoever may be told something is given what is expected to bring most beyond what would come
-    without it, within stock, budget and contacts; offers that say no margin come after those that pay, by priority. Everybody
+    without it, within stock, budget and contacts - or whose lifetime value it is expected to change most, where the policy says
+    how offers last; offers that say no margin come after those that pay, by priority. Everybody
     else gets the fallback. Within an offer, the article most bought in the customer's segment is named.
 
     Parameters
@@ -200,6 +202,7 @@ class _People:
     decided: NDArray[np.bool_]
     popular: Mapping[str, list[str]]
     segments: Mapping[UUID, str]
+    values: Sequence[Money | None]
     owned: Sequence[set[str]]
 
     def reachable(self, offers: Sequence[Offer]) -> NDArray[np.bool_]:
@@ -221,6 +224,7 @@ class _Choice:
     value: NDArray[np.float64]
     chance: NDArray[np.float64]
     context: NDArray[np.int64]
+    lasting: NDArray[np.float64]
     gap: float = 0.0
     floor_missed: int = 0
     answers: int = 0
@@ -348,6 +352,7 @@ def _people(
         decided=decided,
         popular=_popular(bought, ids, segments),
         segments=segments,
+        values=[None if (one := assessments.get(id)) is None else one.expected_value for id in ids],
         owned=owned,
     )
 
@@ -441,6 +446,7 @@ def _by_priority(
         value=nothing,
         chance=nothing,
         context=np.zeros((n, m), dtype=np.int64),
+        lasting=nothing,
     )
     _fall_back(offers, choice, open_)
     _tell(choice, people.reachable(offers))
@@ -482,8 +488,11 @@ def _by_value(
     beliefs = Beliefs.learned(offers, log, bought, match, policy, at)
     context = contexts_of(match, log, often)
     chance = beliefs.chance(context, None)
-    believed = beliefs.value(worth, context, chance)
-    tried = beliefs.value(worth, context, beliefs.chance(context, random)) if policy.explore else believed
+    lasting = (
+        lasting_change(offers, people.values, policy.lasting, worth.currency) if policy.lasting else np.zeros((n, m))
+    )
+    believed = beliefs.value(worth, context, chance, lasting)
+    tried = beliefs.value(worth, context, beliefs.chance(context, random), lasting) if policy.explore else believed
     # Of offers believed alike, what meets a need he has comes first, what meets none of those known last.
     meets = _UNKNOWN * ((match == 1).astype(np.float64) - (match == 2))
     believed, tried = believed + meets, tried + meets
@@ -520,6 +529,7 @@ def _by_value(
         value=believed,
         chance=chance,
         context=context,
+        lasting=lasting,
         gap=found.gap,
         floor_missed=found.floor_missed,
         answers=beliefs.answers,
@@ -601,7 +611,7 @@ class _Writer:
     articles: Mapping[UUID, Sequence[str]]
     ranked: NDArray[np.int64] = Factory(lambda self: self.ranking(), takes_self=True)
     written: dict[object, Reason] = Factory(dict)
-    amounts: dict[tuple[int, int, bool], Money] = Factory(dict)
+    amounts: dict[tuple[int, int, bool, float], Money] = Factory(dict)
 
     def ranking(self) -> NDArray[np.int64]:
         """Return the columns of each row by what they are believed to bring, the three best first."""
@@ -682,18 +692,22 @@ class _Writer:
             reasons.append(self.reason(("priority", column), "priority", lambda: text))
             return made
         brought = float(choice.value[row, column]) + (0.0 if told else float(self.worth.cost[column]))
-        cell = (column, context, told)
+        lasting = float(choice.lasting[row, column])
+        cell = (column, context, told, lasting)
         if cell not in self.amounts:
             self.amounts[cell] = Money(Decimal(f"{brought:.4f}"), currency)
         made["expected"] = self.amounts[cell]
         chance = made["probability"]
         reasons.append(
             self.reason(
-                ("value", column, context, told),
+                ("value", *cell),
                 "value",
                 lambda: f"{brought:.2f} {currency} expected beyond what comes without it; {chance:.1%} take it",
             )
         )
+        if lasting:
+            text = f"who takes it is worth {lasting:+.2f} {currency} from then on, of his lifetime value"
+            reasons.append(self.reason(("lifetime", column, lasting), "lifetime", lambda: text))
         best = int(self.ranked[row, 0]) if self.ranked.shape[1] else -1
         if best not in {-1, column}:
             text = f"{self.offers[best].code} is believed best; this is tried, is left in stock or fits the budget"

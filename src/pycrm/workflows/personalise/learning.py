@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 import numpy as np
@@ -17,7 +17,7 @@ from pycrm.model.offer import Offer
 from pycrm.recommendation import Responses
 from pycrm.workflows.personalise.reading import Bought, Log, us
 
-__all__ = ["CONTEXTS", "Beliefs", "Worth", "context_code", "contexts_of", "match_levels", "worth_of"]
+__all__ = ["CONTEXTS", "Beliefs", "Worth", "context_code", "contexts_of", "lasting_change", "match_levels", "worth_of"]
 
 CONTEXTS = 27
 _SILENT = "silent"
@@ -68,6 +68,23 @@ def worth_of(offers: Sequence[Offer], budget: Money | None) -> Worth:
         discount=np.array([_amount(offer.discount) for offer in offers]),
         cost=np.array([_amount(offer.cost) for offer in offers]),
     )
+
+
+def lasting_change(
+    offers: Sequence[Offer], values: Sequence[Money | None], shares: Mapping[str, float], currency: str | None
+) -> NDArray[np.float64]:
+    """Return by how much the lifetime value of each customer changes if he takes each offer; 0 where his value is not known.
+
+    Raises
+    ------
+    CurrencyMismatchError
+        If a value is of another currency than the offers.
+    """
+    for value in values:
+        if value is not None and currency is not None and value.currency != currency:
+            raise CurrencyMismatchError(currency, value.currency, "expected_value")
+    share = np.array([shares.get(offer.code, 0.0) for offer in offers])
+    return np.outer([_amount(value) for value in values], share)
 
 
 def match_levels(offers: Sequence[Offer], known: NDArray[np.bool_], names: Sequence[str]) -> NDArray[np.int64]:
@@ -173,10 +190,20 @@ class Beliefs:
         )
         return cls(told=told, untold=untold, answers=int(tried.size))
 
-    def value(self, worth: Worth, context: NDArray[np.int64], chance: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return what telling each offer brings beyond what comes without it, its cost taken off; 0 where no margin is known."""
+    def value(
+        self,
+        worth: Worth,
+        context: NDArray[np.int64],
+        chance: NDArray[np.float64],
+        lasting: NDArray[np.float64] | float = 0.0,
+    ) -> NDArray[np.float64]:
+        """Return what telling each offer brings beyond what comes without it, its cost taken off; 0 where no margin is known.
+
+        `lasting` is what the customer is worth more from then on if he buys; who would buy anyway is worth it without the offer.
+        """
         anyway = self.untold.expected(context // 9)
         brought = chance * (worth.margin - worth.discount) - anyway * worth.margin - worth.cost
+        brought = brought + (chance - anyway) * lasting
         return np.where(worth.known, brought, 0.0)
 
     def chance(self, context: NDArray[np.int64], random: Generator | None) -> NDArray[np.float64]:
