@@ -10,6 +10,7 @@ from pycrm.storage.erasure import Erased, Mention
 from pycrm.storage.event_schema import change_schema, value_schema
 from pycrm.storage.facts import facts
 from pycrm.storage.imports import import_rows
+from pycrm.storage.integrity import Checked, Fault, check
 from pycrm.storage.mapping import Column, EntityMap, Kind, Reference, Unique, UniqueEach
 from pycrm.storage.maps import default_maps
 from pycrm.storage.memory import MemoryRepository, MemoryStore, MemoryUnit
@@ -45,6 +46,7 @@ __all__ = [
     "Batches",
     "By",
     "Change",
+    "Checked",
     "Claim",
     "Column",
     "ColumnReader",
@@ -53,6 +55,7 @@ __all__ = [
     "EntityMap",
     "Erased",
     "Erasing",
+    "Fault",
     "Kept",
     "Kind",
     "MemoryRepository",
@@ -79,6 +82,7 @@ __all__ = [
     "Upserting",
     "asc",
     "change_schema",
+    "check",
     "cloud_event",
     "customer_view",
     "default_maps",
