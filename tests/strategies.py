@@ -67,6 +67,7 @@ from pycrm.model.points_command import CapSpan, EarnCap
 from pycrm.model.points_entry import Bucket, EntryKind, Leg, PointsEntry
 from pycrm.model.predicate import AllOf, AnyOf, Not, Op, Where
 from pycrm.model.privacy import RequestKind, SubjectRequest
+from pycrm.model.promise import Promise
 from pycrm.model.referral import Household, Referral, ReferralProgram, ReferralStatus, RejectReason
 from pycrm.model.reward import Redemption, RedemptionStatus, Reward, RewardKind
 from pycrm.model.segment import Segment, SegmentMembership
@@ -532,6 +533,25 @@ expenses = st.builds(
         note=maybe(text()),
     ),
 )
+
+
+@st.composite
+def promises(draw):
+    made, first, last = sorted(draw(st.lists(instants, min_size=3, max_size=3)))
+    end = draw(st.sampled_from([{}, {"kept_at": last}, {"released_at": last}]))
+    return Promise(
+        **{name: draw(strategy) for name, strategy in _entity().items()},
+        customer_id=draw(ids),
+        kind=draw(codes),
+        what=draw(text()),
+        made_at=made,
+        due=first,
+        made_by=draw(maybe(actors)),
+        about=draw(many(evidence_refs)),
+        note=draw(maybe(text())),
+        key=draw(text()),
+        **end,
+    )
 
 
 @st.composite
@@ -1307,6 +1327,7 @@ ENTITIES = {
     Decision: decisions,
     Experiment: experiments(),
     Expense: expenses,
+    Promise: promises(),
     Exposure: exposures,
     Finding: findings(),
     IdentityLink: identity_links,

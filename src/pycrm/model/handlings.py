@@ -33,6 +33,7 @@ from pycrm.model.order import Order, OrderLine, Refund, UnallocatedRefund
 from pycrm.model.points_account import PointsAccount
 from pycrm.model.points_entry import PointsEntry
 from pycrm.model.privacy import BLANK, Fate, Handling, Sensitivity, SubjectRequest
+from pycrm.model.promise import Promise
 from pycrm.model.referral import Referral
 from pycrm.model.reward import Redemption
 from pycrm.model.segment import SegmentMembership
@@ -202,6 +203,18 @@ HANDLINGS: Mapping[type[Any], Handling] = {
             since="at",
             subjects=("customer_id",),
             fields=_all(_S.KEY, "customer_id") | _all(_S.ACCOUNTING, "key at kind amount") | _all(_S.FREE_TEXT, "note"),
+        ),
+        Handling(
+            model=Promise,
+            purpose="to do what we said we would",
+            use="what is due to a customer, and how many promises are kept",
+            since="made_at",
+            subjects=("customer_id",),
+            fields=_all(_S.KEY, "customer_id about")
+            | _all(_S.IDENTITY, "key")
+            | _all(_S.STATISTICS, "kind made_at due kept_at released_at")
+            | _all(_S.STAFF, "made_by")
+            | _all(_S.FREE_TEXT, "what note"),
         ),
         Handling(
             model=Interaction,

@@ -37,6 +37,7 @@ from pycrm.model.play import Play
 from pycrm.model.points_account import PointsAccount
 from pycrm.model.points_entry import PointsEntry
 from pycrm.model.privacy import SubjectRequest
+from pycrm.model.promise import Promise
 from pycrm.model.referral import Referral, ReferralProgram
 from pycrm.model.reward import Redemption, Reward
 from pycrm.model.segment import Segment, SegmentMembership
@@ -129,6 +130,7 @@ def default_maps() -> tuple[EntityMap, ...]:
         ),
         EntityMap.of(Snapshot, unique=[("run", "as_of")], indexes=["as_of"]),
         EntityMap.of(TreatmentPlan, unique=[("edition",)]),
+        EntityMap.of(Promise, unique=[("key",)], references=of_customer, indexes=[("customer_id", "due"), ("due",)]),
         EntityMap.of(Expense, unique=[("key",)], references=of_customer, indexes=["customer_id", "at"]),
         EntityMap.of(ContactIntent, references=of_customer, indexes=[("customer_id", "created_at"), ("run", "as_of")]),
         EntityMap.of(Offer, unique=[("code",)], indexes=["priority"]),

@@ -1035,6 +1035,30 @@ CREATE TABLE points_account (
     CONSTRAINT fk_points_account_member_id FOREIGN KEY(tenant, member_id) REFERENCES customer (tenant, id)
 )CHARSET=utf8mb4 ENGINE=InnoDB COLLATE utf8mb4_0900_bin;
 CREATE INDEX ix_points_account_member_id ON points_account (tenant, member_id, id);
+CREATE TABLE promise (
+    tenant VARCHAR(64) NOT NULL, 
+    id BINARY(16) NOT NULL, 
+    version BIGINT NOT NULL, 
+    live SMALLINT, 
+    added_at DATETIME(6) NOT NULL, 
+    added_by LONGTEXT, 
+    added_because LONGTEXT, 
+    customer_id BINARY(16) NOT NULL, 
+    kind LONGTEXT NOT NULL, 
+    what LONGTEXT NOT NULL, 
+    made_at DATETIME(6) NOT NULL, 
+    due DATETIME(6) NOT NULL, 
+    kept_at DATETIME(6), 
+    released_at DATETIME(6), 
+    note LONGTEXT, 
+    `key` VARCHAR(255) NOT NULL, 
+    document LONGTEXT, 
+    PRIMARY KEY (tenant, id), 
+    CONSTRAINT uq_promise_key UNIQUE (tenant, `key`, live), 
+    CONSTRAINT fk_promise_customer_id FOREIGN KEY(tenant, customer_id) REFERENCES customer (tenant, id)
+)CHARSET=utf8mb4 ENGINE=InnoDB COLLATE utf8mb4_0900_bin;
+CREATE INDEX ix_promise_customer_id_due ON promise (tenant, customer_id, due, id);
+CREATE INDEX ix_promise_due ON promise (tenant, due, id);
 CREATE TABLE purchase (
     tenant VARCHAR(64) NOT NULL, 
     id BINARY(16) NOT NULL, 

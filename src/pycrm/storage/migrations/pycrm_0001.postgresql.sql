@@ -1035,6 +1035,30 @@ CREATE TABLE points_account (
     CONSTRAINT fk_points_account_member_id FOREIGN KEY(tenant, member_id) REFERENCES customer (tenant, id)
 );
 CREATE INDEX ix_points_account_member_id ON points_account (tenant, member_id, id);
+CREATE TABLE promise (
+    tenant TEXT COLLATE "C" NOT NULL, 
+    id UUID NOT NULL, 
+    version BIGINT NOT NULL, 
+    live SMALLINT, 
+    added_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    added_by TEXT COLLATE "C", 
+    added_because TEXT COLLATE "C", 
+    customer_id UUID NOT NULL, 
+    kind TEXT COLLATE "C" NOT NULL, 
+    what TEXT COLLATE "C" NOT NULL, 
+    made_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    due TIMESTAMP WITH TIME ZONE NOT NULL, 
+    kept_at TIMESTAMP WITH TIME ZONE, 
+    released_at TIMESTAMP WITH TIME ZONE, 
+    note TEXT COLLATE "C", 
+    key TEXT COLLATE "C" NOT NULL, 
+    document JSONB, 
+    PRIMARY KEY (tenant, id), 
+    CONSTRAINT uq_promise_key UNIQUE (tenant, key, live), 
+    CONSTRAINT fk_promise_customer_id FOREIGN KEY(tenant, customer_id) REFERENCES customer (tenant, id)
+);
+CREATE INDEX ix_promise_customer_id_due ON promise (tenant, customer_id, due, id);
+CREATE INDEX ix_promise_due ON promise (tenant, due, id);
 CREATE TABLE purchase (
     tenant TEXT COLLATE "C" NOT NULL, 
     id UUID NOT NULL, 

@@ -1094,6 +1094,31 @@ CREATE TABLE points_account (
 )
  STRICT;
 CREATE INDEX ix_points_account_member_id ON points_account (tenant, member_id, id);
+CREATE TABLE promise (
+    tenant TEXT NOT NULL, 
+    id BLOB NOT NULL, 
+    version INTEGER NOT NULL, 
+    live INTEGER, 
+    added_at TEXT NOT NULL, 
+    added_by TEXT, 
+    added_because TEXT, 
+    customer_id BLOB NOT NULL, 
+    kind TEXT NOT NULL, 
+    what TEXT NOT NULL, 
+    made_at TEXT NOT NULL, 
+    due TEXT NOT NULL, 
+    kept_at TEXT, 
+    released_at TEXT, 
+    note TEXT, 
+    "key" TEXT NOT NULL, 
+    document TEXT, 
+    PRIMARY KEY (tenant, id), 
+    CONSTRAINT uq_promise_key UNIQUE (tenant, "key", live), 
+    CONSTRAINT fk_promise_customer_id FOREIGN KEY(tenant, customer_id) REFERENCES customer (tenant, id)
+)
+ STRICT;
+CREATE INDEX ix_promise_customer_id_due ON promise (tenant, customer_id, due, id);
+CREATE INDEX ix_promise_due ON promise (tenant, due, id);
 CREATE TABLE purchase (
     tenant TEXT NOT NULL, 
     id BLOB NOT NULL, 
