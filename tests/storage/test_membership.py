@@ -2,6 +2,7 @@
 
 from contextlib import contextmanager
 from datetime import date
+from decimal import Decimal
 from uuid import UUID
 
 import numpy as np
@@ -86,7 +87,8 @@ TEXTS = ["ES", "DE", "a", "b", "blue", "1", "Lost", "most valuable", "A1", "firs
 scalars = st.one_of(st.sampled_from(TEXTS), st.integers(-5, 60), st.sampled_from([2.5, 0.9, True, date(1990, 5, 1)]))
 paths = st.sampled_from(
     ["country", "tags", "custom.x", "custom.s", "birth_date", "is_deceased", "version", "orders", "value", "tier",
-     "segment", "expected_value", "probability_alive", "grade", "fit_score", "needs", "segments"]
+     "segment", "expected_value", "probability_alive", "grade", "fit_score", "needs", "segments",
+     "age", "age.x", "spend_per_order", "recency_score"]
 )  # fmt: skip
 leaves = st.one_of(
     st.builds(Where, paths, st.sampled_from([op for op in Op if op not in {Op.IN, Op.IS_NULL}]), scalars),
@@ -107,7 +109,7 @@ ids = st.frozensets(st.integers(1, 7).map(lambda number: UUID(int=number)), max_
 
 def one_by_one(segments):
     last = {one.customer_id: one for one in SNAPSHOT if one.as_of == DAY}
-    rows = {one.id: segment_row(one, last.get(one.id)) | {"segments": frozenset()} for one in PEOPLE}
+    rows = {one.id: segment_row(one, last.get(one.id), day=DAY) | {"segments": frozenset()} for one in PEOPLE}
     for row, one in zip(rows.values(), PEOPLE, strict=True):
         row["version"] = 1
         row["custom"] = dict(one.custom)
@@ -127,7 +129,8 @@ def one_by_one(segments):
     return found
 
 
-ASKED = ("orders", "value", "tier", "segment", "expected_value", "probability_alive", "grade", "fit_score", "needs")
+ASKED = ("orders", "value", "tier", "segment", "expected_value", "probability_alive", "grade", "fit_score", "needs",
+         "age", "spend_per_order", "recency_score")  # fmt: skip
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
@@ -135,6 +138,8 @@ ASKED = ("orders", "value", "tier", "segment", "expected_value", "probability_al
 @example(Not(where("tier") == "most valuable"), Not(where("segments").contains("first")), frozenset(), frozenset())
 @example(where("tier") != "most valuable", where("segments").is_null(), frozenset(), frozenset())
 @example(where("expected_value").is_null(), AnyOf(()), frozenset(), frozenset())
+@example(where("age").between(30, 36), where("age").is_null(), frozenset(), frozenset())
+@example(where("spend_per_order") >= 10, where("spend_per_order") != 12.5, frozenset(), frozenset())
 @example(AllOf(()), where("segments") != "first", frozenset(), frozenset())
 def test_the_store_answers_what_the_model_answers_one_by_one_and_over_columns(store, first, second, by_hand, kept_out):
     if "first" in _named(first) or "second" in _named(first) | _named(second):
@@ -165,6 +170,20 @@ def test_the_snapshot_that_is_asked_is_the_last_not_later_than_the_day(store):
     with store.begin(read_only=True) as unit:
         assert segment_members(unit, [valuable], as_of=date(2025, 7, 1)) == {"valuable": {UUID(int=5)}}
         assert segment_members(unit, [valuable], as_of=date(2024, 7, 1)) == {"valuable": frozenset()}
+
+
+def test_a_segment_asks_for_a_band_of_ages_and_the_spend_of_one_purchase(store):
+    segments = [
+        Segment(name="thirties", definition=where("age").between(30, 40)),
+        Segment(name="spenders", definition=where("spend_per_order") >= Decimal("12.5")),
+    ]
+    with store.begin(read_only=True) as unit:
+        found = segment_members(unit, segments)
+        assert found == {"thirties": {UUID(int=3)}, "spenders": {UUID(int=1), UUID(int=4)}}
+        # On the eve of the birthday, and on it.
+        eve, birthday = date(2030, 4, 30), date(2030, 5, 1)
+        assert segment_members(unit, segments, as_of=eve)["thirties"] == {UUID(int=3)}
+        assert segment_members(unit, segments, as_of=birthday)["thirties"] == frozenset()
 
 
 def test_segments_that_ask_for_each_other_in_a_circle_are_refused(store):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
+from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
 
@@ -13,7 +14,21 @@ from attrs import field, frozen
 from pycrm.errors import InvalidValueError
 from pycrm.model.assessment import Assessment
 from pycrm.model.customer import Customer
-from pycrm.model.predicate import AllOf, AnyOf, Not, Op, Predicate, Where, all_of, any_of, compare, paths_of, where
+from pycrm.model.facts import age_on
+from pycrm.model.predicate import (
+    AllOf,
+    AnyOf,
+    Not,
+    Op,
+    Predicate,
+    Where,
+    all_of,
+    any_of,
+    compare,
+    evaluate,
+    paths_of,
+    where,
+)
 from pycrm.model.segment import SEGMENTS, Segment, in_order
 from pycrm.storage.columns import read_columns
 from pycrm.storage.identity import Aliases, aliases
@@ -21,7 +36,7 @@ from pycrm.storage.lookups import IN_USE
 from pycrm.storage.protocols import UnitOfWork
 from pycrm.storage.query import Query, desc
 
-__all__ = ["ASSESSED", "segment_members", "segment_row"]
+__all__ = ["ASSESSED", "DERIVED", "segment_members", "segment_row", "snapshot_day"]
 
 ASSESSED: Final[Mapping[str, str]] = {
     "orders": "orders",
@@ -36,10 +51,19 @@ ASSESSED: Final[Mapping[str, str]] = {
     "fit_score": "fit_score",
     "engagement_score": "engagement_score",
     "grade": "grade",
+    "recency_score": "recency_score",
+    "frequency_score": "frequency_score",
+    "monetary_score": "monetary_score",
 }
 """What a condition may ask of the last snapshot, and where an assessment holds it; missing where there is no assessment.
 
-Every other path is a path on the customer; ``where("segments").contains("loyal")`` asks for a segment built before.
+`DERIVED` are worked out; every other path is a path on the customer; ``where("segments").contains("loyal")`` asks for a segment built before.
+"""
+
+DERIVED: Final = ("age", "spend_per_order")
+"""What a condition may ask that nobody stores: whole years on the day that is asked about, and historic value by order.
+
+``where("age").between(30, 45)`` is a band of ages; missing where the date of birth, or an order, is.
 """
 
 
@@ -55,7 +79,8 @@ def segment_members(
     segments : iterable of Segment
         All that ask for each other.
     as_of : date, optional
-        The last snapshot that is not later is the one that conditions ask; the last of all by default.
+        The last snapshot that is not later is the one that conditions ask; the last of all by default. Ages are those of this
+        day, by default of the day of the snapshot.
 
     Raises
     ------
@@ -79,7 +104,14 @@ def segment_members(
     """
     now = aliases(unit)
     everybody = frozenset(read_columns(unit, Query(Customer, IN_USE), ["id"])["id"]) - now.into.keys()
-    asked = _Asked(unit=unit, everybody=everybody, now=now, snapshot=_last_snapshot(unit, as_of))
+    newest = _newest(unit, as_of)
+    asked = _Asked(
+        unit=unit,
+        everybody=everybody,
+        now=now,
+        snapshot=None if newest is None else (where("as_of") == newest.as_of) & (where("run") == newest.run),
+        day=as_of if as_of is not None or newest is None else newest.as_of,
+    )
     for segment in in_order(segments):
         held = frozenset[UUID]() if segment.definition is None else asked.answer(segment.definition)
         by_hand, kept_out = (frozenset(map(now.of, ids)) for ids in (segment.included, segment.excluded))
@@ -87,10 +119,18 @@ def segment_members(
     return asked.found
 
 
-def _last_snapshot(unit: UnitOfWork, as_of: date | None) -> Predicate | None:
+def snapshot_day(unit: UnitOfWork, as_of: date | None) -> date | None:
+    """Return the day that ages are counted to: `as_of`, or that of the last snapshot; None where there is neither."""
+    if as_of is not None:
+        return as_of
+    newest = _newest(unit, None)
+    return None if newest is None else newest.as_of
+
+
+def _newest(unit: UnitOfWork, as_of: date | None) -> Assessment | None:
     until = None if as_of is None else where("as_of") <= as_of
-    newest = unit.of(Assessment).page(Query(Assessment, until, order=(desc("as_of"), desc("id"))), size=1).items
-    return None if not newest else (where("as_of") == newest[0].as_of) & (where("run") == newest[0].run)
+    found = unit.of(Assessment).page(Query(Assessment, until, order=(desc("as_of"), desc("id"))), size=1).items
+    return found[0] if found else None
 
 
 @frozen(eq=False)
@@ -101,6 +141,7 @@ class _Asked:
     everybody: frozenset[UUID]
     now: Aliases
     snapshot: Predicate | None
+    day: date | None
     found: dict[str, frozenset[UUID]] = field(factory=dict)
 
     def answer(self, predicate: Predicate) -> frozenset[UUID]:
@@ -110,6 +151,8 @@ class _Asked:
         match predicate:
             case Where(path=path) if path.partition(".")[0] == SEGMENTS:
                 return self._of_segments(predicate)
+            case Where(path=path) if path.partition(".")[0] in DERIVED:
+                return self._of_derived(predicate)
             case Where():
                 return self._of_snapshot(predicate)
             case Not(part=part):
@@ -141,8 +184,32 @@ class _Asked:
         ids = read_columns(self.unit, query, ["customer_id"])["customer_id"]
         return frozenset(ids) & self.everybody
 
+    def _of_derived(self, asked: Where) -> frozenset[UUID]:
+        name = asked.path.partition(".")[0]
+        found = self._ages() if name == "age" else self._spends()
+        return frozenset(id for id in self.everybody if evaluate(asked, {name: found.get(id)}))
 
-_ELSEWHERE = frozenset({SEGMENTS, *ASSESSED})
+    def _ages(self) -> dict[UUID, int | None]:
+        born = read_columns(self.unit, Query(Customer, where("birth_date").is_null(False)), ["id", "birth_date"])
+        return {id: _age(day, self.day) for id, day in zip(born["id"], born["birth_date"], strict=True)}
+
+    def _spends(self) -> dict[UUID, Decimal | None]:
+        if self.snapshot is None:
+            return {}
+        query = Query(Assessment, self.snapshot)
+        held = read_columns(self.unit, query, ["customer_id", "orders", "historic_value"])
+        return {id: _spend(Decimal(value["amount"]), orders) for id, orders, value in zip(*held.values(), strict=True)}
+
+
+def _age(born: date | None, day: date | None) -> int | None:
+    return None if born is None or day is None else age_on(born, day)
+
+
+def _spend(value: Decimal, orders: int) -> Decimal | None:
+    return value / orders if orders else None
+
+
+_ELSEWHERE = frozenset({SEGMENTS, *ASSESSED, *DERIVED})
 
 
 def _gathered(parts: tuple[Predicate, ...], joined: Any) -> Iterator[Predicate]:
@@ -153,8 +220,17 @@ def _gathered(parts: tuple[Predicate, ...], joined: Any) -> Iterator[Predicate]:
     yield from (part for part in parts if part not in ours)
 
 
-def segment_row(customer: Customer, assessment: Assessment | None) -> dict[str, Any]:
-    """Return what conditions of segments ask about one customer: his fields, and those of his assessment over them.
+def segment_row(customer: Customer, assessment: Assessment | None, *, day: date | None = None) -> dict[str, Any]:
+    """Return what conditions of segments ask about one customer: his fields, those of his assessment over them, and what follows.
+
+    Parameters
+    ----------
+    customer : Customer
+        Who.
+    assessment : Assessment, optional
+        Of the snapshot that is asked.
+    day : date, optional
+        What ages are counted to, as by `snapshot_day`; without it no age is known.
 
     Examples
     --------
@@ -168,4 +244,6 @@ def segment_row(customer: Customer, assessment: Assessment | None) -> dict[str, 
         for part in path.split("."):
             value = getattr(value, part, None)
         row[name] = value
+    row["age"] = _age(customer.birth_date, day)
+    row["spend_per_order"] = None if assessment is None else _spend(assessment.historic_value.amount, assessment.orders)
     return row

@@ -18,7 +18,7 @@ from pycrm.model.predicate import all_of, where
 from pycrm.model.segment import Segment, SegmentMembership, assign_segments, in_order
 from pycrm.model.time import Period, instant
 from pycrm.storage.identity import aliases
-from pycrm.storage.membership import segment_members, segment_row
+from pycrm.storage.membership import segment_members, segment_row, snapshot_day
 from pycrm.storage.protocols import Store, UnitOfWork
 from pycrm.storage.query import Query, desc
 
@@ -130,7 +130,8 @@ def explain(store: Store, name: str, customer_id: UUID, *, as_of: date | None = 
         if as_of is not None:
             until &= where("as_of") <= as_of
         last = unit.of(Assessment).page(Query(Assessment, until, order=(desc("as_of"), desc("id"))), size=1).items
-    row: dict[str, Any] = segment_row(customer, last[0] if last else None)
+        day = snapshot_day(unit, as_of)
+    row: dict[str, Any] = segment_row(customer, last[0] if last else None, day=day)
     before = list(segments)[: list(segments).index(name)]
     row["segments"] = assign_segments([segments[each] for each in before], customer_id, row)
     return segments[name].explain(customer_id, row)
