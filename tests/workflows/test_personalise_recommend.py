@@ -1,9 +1,11 @@
 """What each is recommended: never what he owns, by what people of one taste buy, by the segment where nothing is known."""
 
+from datetime import timedelta
+
 import pytest
 from worlds import NOW, TODAY, customer, everything, order, permission, shop, store_of
 
-from pycrm.errors import DataWarning
+from pycrm.errors import DataWarning, InvalidValueError
 from pycrm.model.assessment import Assessment
 from pycrm.model.offer import Offer, OfferDecision, OfferKind
 from pycrm.model.order import Order
@@ -49,6 +51,38 @@ def test_the_segment_of_the_last_assessment_counts():
     differentiate.assess(store, as_of=TODAY)
     assert everything(store, Assessment)
     assert len(personalise.recommend(store, at=NOW)) == sum(hasattr(one, "contact_points") for one in people)
+
+
+def test_a_recommendation_says_how_likely_it_is_from_what_came_of_earlier_ones():
+    # Two of three who had tea 200 days ago had the pot too, one of six with ink the paper; of the others one of two bought
+    # the pot in the last 90 days, one of ten the paper. New customers keep the shares of owners, so scores mean what they meant.
+    made, left = [], {}
+    for first, then, owners, others, later, new in (("tea", "pot", 40, 20, 10, 15), ("ink", "paper", 10, 50, 5, 30)):
+        fresh = [customer(f"new {first}{number}") for number in range(new)]
+        made += [*fresh, *(order(who, f"new {first}{place}", 30, 10, sku=first) for place, who in enumerate(fresh))]
+        left[then] = [who.id for who in fresh]
+        for number in range(owners + others):
+            who = customer(f"{first}{number}")
+            made += [who, order(who, f"{first}{number}", 200, 10, sku=first)]
+            if number < owners:
+                made.append(order(who, f"{then}{number}", 200, 10, sku=then))
+            elif number < owners + later:
+                made.append(order(who, f"{then}{number}", 30, 10, sku=then))
+            else:
+                left[then].append(who.id)
+    store = store_of(*made)
+    span = timedelta(days=90)
+    found = personalise.recommend(store, at=NOW, k=1, penalty=1.0, within=span)
+    for then, chance in (("pot", 0.5), ("paper", 0.1)):
+        for id in left[then]:
+            [one] = found[id]
+            assert (one.sku, one.probability) == (then, pytest.approx(chance, abs=0.02))
+    plain = personalise.recommend(store, at=NOW, k=1, penalty=1.0)
+    assert {one.probability for some in plain.values() for one in some} == {None}
+    before_all = personalise.recommend(store, at=NOW, k=1, penalty=1.0, within=timedelta(days=900))
+    assert {one.probability for some in before_all.values() for one in some} == {None}
+    with pytest.raises(InvalidValueError):
+        personalise.recommend(store, at=NOW, within=timedelta(0))
 
 
 def test_nothing_sold_recommends_nothing_and_a_big_catalogue_is_cut_with_a_reason():
