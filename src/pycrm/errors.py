@@ -25,7 +25,7 @@ also the builtin a caller would expect, so code that never heard of pycrm catche
         ├── Unknown              (RuntimeError)     the connection died during COMMIT
         ├── InvalidCursor        (ValueError)
         ├── InvalidQuery         (ValueError)
-        ├── ReadOnly             (RuntimeError)     a write in a unit of work that only reads
+        ├── ReadOnly             (RuntimeError)     a write where only reading is possible
         ├── UnitClosed           (RuntimeError)     a unit of work used after its end
         └── SchemaMismatch       (RuntimeError)     the store was written by another release
     PycrmWarning                 (UserWarning)
@@ -331,10 +331,17 @@ class InvalidQuery(StoreError, ValueError):
 
 
 class ReadOnly(StoreError, RuntimeError):
-    """A write in a unit of work that only reads."""
+    """A write where only reading is possible: in a unit of work that only reads, or while the database only reads."""
+
+    def __init__(
+        self, reason: str = "this unit of work only reads", fix: str = "open one with begin() to write"
+    ) -> None:
+        super().__init__(reason, fix)
+        self.reason = reason
+        self.fix = fix
 
     def __str__(self) -> str:
-        return "this unit of work only reads; open one with begin() to write"
+        return f"{self.reason}; {self.fix}"
 
 
 class UnitClosed(StoreError, RuntimeError):

@@ -37,6 +37,7 @@ from pycrm.storage.protocols import (
     Upserting,
 )
 from pycrm.storage.query import By, Page, Query, asc, desc
+from pycrm.storage.standby import StandbyStore
 from pycrm.storage.view import CustomerView, customer_view
 
 __all__ = [
@@ -73,6 +74,7 @@ __all__ = [
     "Repository",
     "RowOutcome",
     "Scrubbing",
+    "StandbyStore",
     "Store",
     "Subscription",
     "Unique",

@@ -53,7 +53,7 @@ def _in_utc(value: datetime) -> datetime:
 class Failure:
     """What a driver's error means: which of our errors, and the constraint where the database names it."""
 
-    kind: str  # duplicate | broken | transient | other
+    kind: str  # duplicate | broken | transient | readonly | other
     code: str
     constraint: str | None = None
     lost: bool = False  # the connection is gone
@@ -180,6 +180,8 @@ def _sqlite_failure(error: BaseException) -> Failure:
         return Failure("broken", name)
     if code is not None and code & 0xFF in {5, 6}:
         return Failure("transient", name)
+    if code is not None and code & 0xFF == 8:
+        return Failure("readonly", name)
     return Failure("other", name)
 
 
@@ -197,6 +199,8 @@ def _postgresql_failure(error: BaseException) -> Failure:
         return Failure("transient", code, lost=True)
     if code[:2] == "40" or code in {"55P03", "57014", "53300", "53200"}:
         return Failure("transient", code)
+    if code == "25006":
+        return Failure("readonly", code)
     return Failure("other", code)
 
 
@@ -213,6 +217,8 @@ def _mariadb_failure(error: BaseException) -> Failure:
         return Failure("transient", str(code))
     if code in _LOST:
         return Failure("transient", str(code), lost=True)
+    if code in {1290, 1792, 1836}:
+        return Failure("readonly", str(code))
     return Failure("other", str(code))
 
 

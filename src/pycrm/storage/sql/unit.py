@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from pycrm.errors import Broken, Duplicate, StoreError, Transient, Unknown
+from pycrm.errors import Broken, Duplicate, ReadOnly, StoreError, Transient, Unknown
 from pycrm.model.entity import new_id
 from pycrm.storage.calm import uncollected
 from pycrm.storage.mapping import EntityMap
@@ -122,6 +122,9 @@ class SqlUnit(Unit):
         self._lost = self._lost or failure.lost
         if failure.kind == "transient":
             made: StoreError = Transient("the database is busy or out of reach", failure.code)
+        elif failure.kind == "readonly":
+            fix = "go on reading with begin(read_only=True), and write where or when the database takes writes"
+            made = ReadOnly(f"the database only reads now (code {failure.code})", fix)
         elif failure.kind in {"duplicate", "broken"}:
             found = None if blame is None else self._blamed(blame, failure)
             if found is None:
