@@ -21,7 +21,7 @@ EXAMPLES = [
     errors.Duplicate("Customer", "uq_email", ("email",)),
     errors.Broken("Order", "fk_customer", ("customer_id",)),
     errors.AppendOnly("Interaction"),
-    errors.Conflict("Customer", "id-1", 1, 2),
+    errors.Conflict("Customer", "id-1", 1, 2, {"name": {"base": "Ana", "theirs": "Anna", "ours": "Ane"}}),
     errors.Transient("deadlock", "40P01"),
     errors.Unknown("connection lost during COMMIT"),
     errors.InvalidCursor("it belongs to another query"),

@@ -36,7 +36,8 @@ also the builtin a caller would expect, so code that never heard of pycrm catche
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 __all__ = [
     "AppendOnly",
@@ -265,18 +266,31 @@ class AppendOnly(Broken):
 
 
 class Conflict(StoreError, RuntimeError):
-    """Somebody saved a newer version since this one was read."""
+    """Somebody saved a newer version since this one was read.
 
-    def __init__(self, model: str, id: object, expected: int, found: int | None) -> None:
-        super().__init__(model, id, expected, found)
+    `fields` names what both sides changed, to different values: ``{"base", "theirs", "ours"}`` of each, as plain data. It is None
+    where that is not known: nothing was to be saved, or the audit trail since then is gone.
+    """
+
+    def __init__(
+        self,
+        model: str,
+        id: object,
+        expected: int,
+        found: int | None,
+        fields: Mapping[str, Mapping[str, Any]] | None = None,
+    ) -> None:
+        super().__init__(model, id, expected, found, fields)
         self.model = model
         self.id = id
         self.expected = expected
         self.found = found
+        self.fields = fields
 
     def __str__(self) -> str:
+        both = "" if not self.fields else f", and both changed {', '.join(self.fields)}"
         return (
-            f"{self.model} {_shown(self.id)} was read at version {self.expected} and is now at {self.found}; "
+            f"{self.model} {_shown(self.id)} was read at version {self.expected} and is now at {self.found}{both}; "
             "load it again, apply the change to the new state, and save"
         )
 

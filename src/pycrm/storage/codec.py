@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import weakref
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import Enum
 from types import MappingProxyType
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import attrs
 
@@ -16,7 +16,10 @@ from pycrm.model.predicate import reach
 from pycrm.serialize import from_plain, to_plain
 from pycrm.storage.mapping import EntityMap
 
-__all__ = ["DocumentCodec", "changed_fields", "column_value", "plain_at"]
+if TYPE_CHECKING:
+    from pycrm.storage.protocols import Change
+
+__all__ = ["DocumentCodec", "both_changed", "changed_fields", "column_value", "plain_at"]
 
 
 _written = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
@@ -130,6 +133,28 @@ def changed_fields(
         if old is not new and old != new:
             changed[name] = (to_plain(old), plain[name] if name in plain else to_plain(new))
     return changed
+
+
+def both_changed(ours: Any, theirs: Any, history: Sequence[Change], expected: int) -> dict[str, dict[str, Any]] | None:
+    """Return the fields that were changed since version `expected` by the trail and in `ours`, to different values.
+
+    None where the trail does not tell all that happened since.
+    """
+    since = [change for change in history if change.version > expected]
+    if [change.version for change in since] != list(range(expected + 1, theirs.version + 1)):
+        return None
+    base: dict[str, Any] = {}
+    for change in since:
+        if change.action == "erase":
+            return None
+        for name, (old, _) in change.fields.items():
+            base.setdefault(name, old)
+    both = {}
+    for name, old in base.items():
+        told, own = to_plain(getattr(theirs, name)), to_plain(getattr(ours, name))
+        if own not in (old, told) and told != old:
+            both[name] = {"base": old, "theirs": told, "ours": own}
+    return both
 
 
 def column_value(map: EntityMap, entity: Any, path: str) -> Any:

@@ -33,7 +33,7 @@ from pycrm.model.entity import new_id
 from pycrm.model.predicate import AllOf, Op, Predicate, Where, evaluate, kind_of
 from pycrm.storage.batches import each_batch
 from pycrm.storage.calm import uncollected
-from pycrm.storage.codec import DocumentCodec, changed_fields, column_value
+from pycrm.storage.codec import DocumentCodec, both_changed, changed_fields, column_value
 from pycrm.storage.columns import Rows, upsert_each
 from pycrm.storage.mapping import COMPARED_AS, EntityMap, MapSet, search_key
 from pycrm.storage.maps import default_maps
@@ -351,7 +351,11 @@ class MemoryRepository(Generic[E]):
         self._unit._note(self._map, made, "add", {})
         return made
 
-    def _writable(self, id: UUID, expected: int | None) -> tuple[Any, int | None]:
+    def _both(self, ours: Any, theirs: Any, expected: int) -> dict[str, dict[str, Any]] | None:
+        """Return what both sides changed; None where there is nothing of ours to compare."""
+        return ours and both_changed(ours, theirs, self._unit.history(self._model, theirs.id), expected)
+
+    def _writable(self, id: UUID, expected: int | None, ours: Any = None) -> tuple[Any, int | None]:
         """Return the present state of a row and the version it was committed at; raise NotFound or Conflict."""
         if self._map.append_only:
             raise AppendOnly(self._map.name)
@@ -367,14 +371,14 @@ class MemoryRepository(Generic[E]):
             present = versions[-1].entity
             base = present.version
         if expected is not None and present.version != expected:
-            raise Conflict(self._map.name, id, expected, present.version)
+            raise Conflict(self._map.name, id, expected, present.version, self._both(ours, present, expected))
         return present, base
 
     def save(self, entity: E, /) -> E:
         """Store a changed entity and return it with its version + 1; raise NotFound, Conflict, Duplicate or Broken."""
         self._unit._check_writable()
         plain = self._check(entity)
-        before, base = self._writable(entity.id, entity.version)
+        before, base = self._writable(entity.id, entity.version, entity)
         keys = self._check_rules(entity)
         made = at_version(entity, entity.version + 1)
         self._stage(_Staged(made, live=True, base=base, keys=keys), before)
@@ -423,7 +427,13 @@ class MemoryRepository(Generic[E]):
             self.add(attrs.evolve(entity, version=0))
             return "added", None
         if entity.version not in {0, present.version}:
-            return "lost", Conflict(self._map.name, entity.id, entity.version, present.version)
+            return "lost", Conflict(
+                self._map.name,
+                entity.id,
+                entity.version,
+                present.version,
+                self._both(entity, present, entity.version),
+            )
         if self._same(entity, present):
             return "unchanged", None
         self.save(attrs.evolve(entity, version=present.version))
@@ -799,7 +809,9 @@ class MemoryUnit(Unit):
                 ):
                     raise NotFound(table.map.name, id)
                 elif present.version != staged.base:
-                    raise Conflict(table.map.name, id, staged.base, present.version)
+                    trail = self._tenant.trail.get((table.map.table, id), ())
+                    both = both_changed(staged.entity, present, trail, staged.base) if staged.live else None
+                    raise Conflict(table.map.name, id, staged.base, present.version, both)
                 if staged.live:
                     self._verify_rules(table, staged, rows)
 

@@ -103,7 +103,8 @@ def _merge(
             outcome = "added"
             added.append(entity)
         elif entity.version not in {0, present.version}:
-            outcome, error = "lost", Conflict(map.name, entity.id, entity.version, present.version)
+            both = repository._both(entity, present, entity.version)
+            outcome, error = "lost", Conflict(map.name, entity.id, entity.version, present.version, both)
         elif renew(entity, present.version) == present:
             outcome = "unchanged"
         else:

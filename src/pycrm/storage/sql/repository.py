@@ -9,7 +9,7 @@ from uuid import UUID
 
 from pycrm.errors import AppendOnly, Broken, Conflict, InvalidValueError, NotFound, StoreError
 from pycrm.model.predicate import evaluate
-from pycrm.storage.codec import changed_fields
+from pycrm.storage.codec import both_changed, changed_fields
 from pycrm.storage.ordering import Ordering
 from pycrm.storage.protocols import OnConflict, RowOutcome, Upserted
 from pycrm.storage.query import E, Page, Query
@@ -135,7 +135,7 @@ class SqlRepository(Generic[E]):
         if map.append_only:
             raise AppendOnly(map.name)
         row = self._codec.encode(entity)
-        before = self._before(entity.id, version)
+        before = self._before(entity.id, version, entity)
         id = self._id(entity.id)
         touched = unit.execute(
             self._statements.update,
@@ -143,7 +143,7 @@ class SqlRepository(Generic[E]):
             lambda failure: self._keys.blame([entity], failure),
         )
         if touched != 1:
-            raise self._conflict(entity.id, version)
+            raise self._conflict(entity.id, version, entity)
         made: E = self._codec.renew(entity, version + 1)
         changed = changed_fields(map, before, made)
         if not self._keys.none:
@@ -152,7 +152,7 @@ class SqlRepository(Generic[E]):
         self._loaded[entity.id] = made
         return made
 
-    def _before(self, id: UUID, version: int | None) -> Any:
+    def _before(self, id: UUID, version: int | None, ours: Any = None) -> Any:
         """Return the stored entity as it is about to be changed."""
         held = self._loaded.get(id)
         if held is not None and held.version == version:
@@ -162,14 +162,19 @@ class SqlRepository(Generic[E]):
             raise NotFound(self._map.name, id)
         found = self._codec.decode(row)
         if version is not None and found.version != version:
-            raise Conflict(self._map.name, id, version, found.version)
+            raise Conflict(self._map.name, id, version, found.version, self._both(ours, found, version))
         return found
 
-    def _conflict(self, id: UUID, expected: int) -> StoreError:
-        row = self._unit.fetch_one(self._statements.found, (self._unit.tenant, self._id(id)))
-        if row is None or row[1] is None:
+    def _conflict(self, id: UUID, expected: int, ours: Any = None) -> StoreError:
+        row = self._unit.fetch_one(self._statements.get, (self._unit.tenant, self._id(id)))
+        if row is None:
             return NotFound(self._map.name, id)
-        return Conflict(self._map.name, id, expected, row[0])
+        found = self._codec.decode(row)
+        return Conflict(self._map.name, id, expected, found.version, self._both(ours, found, expected))
+
+    def _both(self, ours: Any, theirs: Any, expected: int) -> dict[str, dict[str, Any]] | None:
+        """Return what both sides changed; None where there is nothing of ours to compare."""
+        return ours and both_changed(ours, theirs, self._unit.history(self._model, theirs.id), expected)
 
     def remove(self, id: UUID, /, *, version: int | None = None) -> None:
         """Remove softly, which frees its unique values; raise NotFound, or Conflict where `version` is given and old."""
