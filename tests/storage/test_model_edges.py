@@ -25,6 +25,7 @@ from pycrm.storage.codec import DocumentCodec, column_value, plain_at
 from pycrm.storage.columns import Rows
 from pycrm.storage.mapping import EntityMap, Kind, MapSet
 from pycrm.storage.query import By, asc, fingerprint, seal_cursor
+from pycrm.storage.sql import SqlStore
 from pycrm.testing.made import ana, firm, pen
 
 
@@ -304,3 +305,68 @@ def test_a_cursor_that_holds_a_value_of_another_kind_is_refused():
 def test_a_path_deep_in_a_nested_field_becomes_a_value_within_a_value():
     rows = Rows(EntityMap.of(Customer), {"custom.at.home": ["yes", None], "custom.at.work": ["no", None]})
     assert rows.plain("custom") == [{"at": {"home": "yes", "work": "no"}}, None]
+
+
+@frozen(kw_only=True)
+class Label(Entity):
+    words: tuple[str, ...] = ()
+
+
+@frozen(kw_only=True)
+class Mark(Entity):
+    pass
+
+
+SHELVES = [
+    pytest.param(MemoryStore, id="memory"),
+    pytest.param(lambda maps: SqlStore("sqlite://", maps), id="sqlite"),
+]
+
+
+@pytest.mark.parametrize("shelf", SHELVES)
+@pytest.mark.parametrize("made", [Label(), Label(words=("a", "b")), Mark()], ids=["empty", "document", "fieldless"])
+def test_an_entity_without_a_column_of_its_own_is_kept(shelf, made):
+    kind = type(made)
+    store = shelf([EntityMap.of(kind)])
+    with store.begin() as unit:
+        kept = unit.of(kind).add(made)
+        unit.of(kind).put_many([kind()])
+        unit.commit()
+    with store.begin() as unit:
+        assert unit.of(kind).get(made.id) == kept
+        assert unit.of(kind).save(kept).version == 2
+        assert unit.of(kind).count(Query(kind)) == 2
+
+
+@pytest.mark.parametrize("shelf", SHELVES)
+@pytest.mark.parametrize("wrong", ["text", None, 7])
+def test_an_id_that_is_no_uuid_is_refused_and_not_merely_missed(shelf, wrong):
+    # Memory missed the text of an id that is there, a database stumbled over it, a third found it.
+    store = shelf([EntityMap.of(Mark)])
+    with store.begin() as unit:
+        there = unit.of(Mark).add(Mark())
+        asked = str(there.id) if wrong == "text" else wrong
+        repository = unit.of(Mark)
+        for ask in (
+            repository.get,
+            repository.find,
+            repository.remove,
+            lambda id: repository.get_many([id]),
+            lambda id: unit.history(Mark, id),
+            lambda id: unit.erase(Mark, id),
+        ):
+            with pytest.raises(InvalidValueError, match=r"id: .* is refused; give a UUID"):
+                ask(asked)
+        assert repository.get(there.id) == there
+
+
+@pytest.mark.parametrize("shelf", SHELVES)
+def test_what_is_no_query_and_no_map_is_refused(shelf):
+    with shelf([EntityMap.of(Mark)]).begin() as unit:
+        for ask in (unit.of(Mark).page, unit.of(Mark).count, lambda query: list(unit.of(Mark).stream(query))):
+            with pytest.raises(InvalidValueError, match="query: None is refused"):
+                ask(None)
+    with pytest.raises(InvalidValueError, match=r"maps: .*Mark.* give maps of entity classes"):
+        shelf([Mark])
+    with pytest.raises(InvalidValueError, match=r"model: .*frozen attrs class"):
+        EntityMap.of(Mark())

@@ -392,7 +392,12 @@ class EntityMap:
         InvalidValueError
             If the class is no frozen entity, or a path leads nowhere.
         """
-        if not attrs.has(model) or {"id", "version"} - {each.name for each in attrs.fields(model)}:
+        given: object = model
+        if (
+            not isinstance(given, type)
+            or not attrs.has(model)
+            or {"id", "version"} - {each.name for each in attrs.fields(model)}
+        ):
             raise InvalidValueError(
                 "model", model, "give a frozen attrs class that derives from pycrm.model.entity.Entity"
             )
@@ -547,6 +552,9 @@ class MapSet:
 
     def __init__(self, maps: Iterable[EntityMap]) -> None:
         self.all: tuple[EntityMap, ...] = tuple(maps)
+        for each in self.all:
+            if not isinstance(each, EntityMap):
+                raise InvalidValueError("maps", each, "give maps of entity classes: EntityMap.of(Visit)")
         self._by_model = {each.model: each for each in self.all}
         self.by_table: dict[str, EntityMap] = {each.table: each for each in self.all}
         if len(self.by_table) < len(self.all) or len(self._by_model) < len(self.all):

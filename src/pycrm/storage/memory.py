@@ -41,7 +41,7 @@ from pycrm.storage.ordering import Ordering
 from pycrm.storage.portable import Kept
 from pycrm.storage.protocols import Change, Claim, Isolation, OnConflict, RowOutcome, Told, Upserted
 from pycrm.storage.query import E, Page, Query
-from pycrm.storage.rows import checked_size, entities_of
+from pycrm.storage.rows import checked_id, checked_size, entities_of
 from pycrm.storage.unit import Retries, Unit, announced_models, checked_tenant, event_of, run, utc_now
 from pycrm.storage.versions import at_version
 
@@ -279,7 +279,7 @@ class MemoryRepository(Generic[E]):
         """Return the live entity, or None."""
         unit = self._unit
         unit._check_open()
-        found: E | None = self._visible(id)
+        found: E | None = self._visible(checked_id(id))
         unit._saw(self._model, id, found)
         return found
 
@@ -388,7 +388,7 @@ class MemoryRepository(Generic[E]):
     def remove(self, id: UUID, /, *, version: int | None = None) -> None:
         """Remove softly, which frees its unique values; raise NotFound, or Conflict where `version` is given and old."""
         self._unit._check_writable()
-        before, base = self._writable(id, version)
+        before, base = self._writable(checked_id(id), version)
         gone = attrs.evolve(before, version=before.version + 1)
         self._stage(_Staged(gone, live=False, base=base), before)
         self._unit._note(self._map, gone, "remove", {})
@@ -479,7 +479,8 @@ class MemoryRepository(Generic[E]):
 
     def _begin_query(self, query: Query[E]) -> Ordering:
         self._unit._check_open()
-        if query.model is not self._model:
+        given: object = query
+        if not isinstance(given, Query) or query.model is not self._model:
             raise InvalidValueError("query", query, f"ask this repository for {self._map.name}")
         self._map.check_question(query.where)
         self._unit._scanned.add(self._model)
@@ -673,7 +674,7 @@ class MemoryUnit(Unit):
         """Delete the row and the values in its audit trail; raise NotFound, or Broken while something refers to it."""
         self._check_writable()
         repository = self.of(model)
-        if not repository._exists(model, id):
+        if not repository._exists(model, checked_id(id)):
             raise NotFound(repository._map.name, id)
         for map, reference in self._maps.referring_to(model):
             other = self.of(map.model)
@@ -723,7 +724,7 @@ class MemoryUnit(Unit):
     def history(self, model: type[Any], id: UUID, /) -> Sequence[Change]:
         """Return the audit trail of one entity, oldest first."""
         self._check_open()
-        key = (self._maps.of(model).table, id)
+        key = (self._maps.of(model).table, checked_id(id))
         with self._lock:
             committed = [] if key in self._erased else list(self._tenant.trail.get(key, ()))
         return [*committed, *(change for change in self._changes if (change.model, change.id) == key)]

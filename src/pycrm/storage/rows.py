@@ -10,7 +10,14 @@ from pycrm.errors import InvalidValueError
 from pycrm.storage.mapping import EntityMap
 from pycrm.storage.protocols import OnConflict
 
-__all__ = ["checked_size", "entities_of"]
+__all__ = ["checked_id", "checked_size", "entities_of"]
+
+
+def checked_id(id: Any) -> UUID:
+    """Return `id` if it is a UUID; raise InvalidValueError otherwise, for a text would be found in one store and not in another."""
+    if not isinstance(id, UUID):
+        raise InvalidValueError("id", id, "give a UUID; of text, make one with uuid.UUID(text)")
+    return id
 
 
 def checked_size(name: str, size: Any) -> int:

@@ -13,7 +13,7 @@ from pycrm.storage.codec import both_changed, changed_fields
 from pycrm.storage.ordering import Ordering
 from pycrm.storage.protocols import OnConflict, RowOutcome, Upserted
 from pycrm.storage.query import E, Page, Query
-from pycrm.storage.rows import checked_size
+from pycrm.storage.rows import checked_id, checked_size
 from pycrm.storage.sql.bulk import put_columns
 from pycrm.storage.sql.compiler import Clause, Compiler
 from pycrm.storage.sql.keys import Keys
@@ -67,7 +67,7 @@ class SqlRepository(Generic[E]):
     def find(self, id: UUID, /) -> E | None:
         """Return the live entity, or None."""
         self._unit._check_open()
-        row = self._unit.fetch_one(self._statements.get, (self._unit.tenant, self._id(id)))
+        row = self._unit.fetch_one(self._statements.get, (self._unit.tenant, self._id(checked_id(id))))
         if row is None:
             self._unit._missed.add(self._map.name)
             return None
@@ -98,7 +98,7 @@ class SqlRepository(Generic[E]):
             yield from self._unit.fetch(
                 f"SELECT {self._statements.selected}{extra} FROM {self._statements.table}"  # noqa: S608  # names alone
                 f" WHERE tenant = {self._unit.dialect.parameter} AND id IN ({marks}){' AND live = 1' if live else ''}{locking}",
-                (self._unit.tenant, *map(self._id, some)),
+                (self._unit.tenant, *(self._id(checked_id(id)) for id in some)),
             )
 
     def _check_class(self, entity: Any) -> None:
@@ -181,7 +181,7 @@ class SqlRepository(Generic[E]):
         self._unit._check_writable()
         if self._map.append_only:
             raise AppendOnly(self._map.name)
-        before = self._before(id, version)
+        before = self._before(checked_id(id), version)
         touched = self._unit.execute(self._statements.remove, (self._unit.tenant, self._id(id), before.version))
         if touched != 1:
             raise self._conflict(id, before.version)
@@ -298,7 +298,8 @@ class SqlRepository(Generic[E]):
 
     def _asked(self, query: Query[E]) -> tuple[Ordering, Clause]:
         self._unit._check_open()
-        if query.model is not self._model:
+        given: object = query
+        if not isinstance(given, Query) or query.model is not self._model:
             raise InvalidValueError("query", query, f"ask this repository for {self._map.name}")
         self._map.check_question(query.where)
         return Ordering(self._map, query, self._unit.tenant), self._compiler.where(query.where)

@@ -65,7 +65,7 @@ def row_codec(map: EntityMap, dialect: Dialect) -> RowCodec:
         names[f"s{at}"] = _writer(column, dialect.binder(column))
         names[f"c{at}"] = column
         terms.append(f"s{at}(value(e, c{at}))")
-    encode = f"def encode(e):\n    return ({''.join(f'{term}, ' for term in terms)}dump(e))\n"
+    encode = f"def encode(e):\n    return ({''.join(f'{term}, ' for term in terms)}dump(e),)\n"
 
     fields: list[tuple[str, str]] = [("id", _read(names, "r_id", dialect, map.id_column, 0)), ("version", "r[1]")]
     for at, column in enumerate(map.columns, start=2):

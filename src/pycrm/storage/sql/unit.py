@@ -16,6 +16,7 @@ from pycrm.storage.mapping import EntityMap
 from pycrm.storage.portable import Kept
 from pycrm.storage.protocols import Change, Isolation, OnConflict, Told, Upserted
 from pycrm.storage.query import E, Query
+from pycrm.storage.rows import checked_id
 from pycrm.storage.sql.arrow import arrow_batches
 from pycrm.storage.sql.beside import retell
 from pycrm.storage.sql.dialects import Dialect
@@ -309,6 +310,7 @@ class SqlUnit(Unit):
     def history(self, model: type[Any], id: UUID, /) -> Sequence[Change]:
         """Return the audit trail of one entity, oldest first."""
         self._check_open()
+        checked_id(id)
         self._flush_audit()
         map = self._maps.of(model)
         if map.append_only:
