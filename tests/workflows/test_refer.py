@@ -379,6 +379,30 @@ def test_content_is_rewarded_once_it_is_moderated_disclosed_and_valued_by_others
     assert (balance(store, ana), held(store, ProgramBudget, budget.id).given) == (10, 10)
 
 
+def test_who_is_the_author_or_one_person_twice_by_anything_shared_does_not_value_his_content(store, people):
+    ana, bea = people
+    keep(store, EarningRule(code="review", program="tea", event="content", points=20))
+
+    def with_address(raw):
+        return Customer(contact_points=(ContactPoint(kind=ContactKind.EMAIL, raw=raw),))
+
+    puppets = [with_address("sock@puppet.example"), with_address("sock+2@puppet.example")]
+    hers = attrs.evolve(with_address("x@y.example"), contact_points=ana.contact_points)
+    keep(store, *puppets, hers)
+    approved = {"moderation": Moderation.APPROVED, "moderator": "eva", "disclosed": True}
+
+    def valued_by(*voters, least):
+        made = review_of(ana, **approved, valued_by=frozenset(voter.id for voter in voters))
+        return [reason.code for reason in loyalty.reward_content(store, made, "tea", START, valued=least).refused]
+
+    assert valued_by(hers, ana, least=1) == ["not_valued"]
+    assert valued_by(*puppets, least=2) == ["not_valued"]
+    assert valued_by(with_address("who@nowhere.example"), least=1) == ["not_valued"]
+    assert balance(store, ana) == 0
+    assert valued_by(*puppets, bea, least=2) == []
+    assert balance(store, ana) == 20
+
+
 def test_nobody_moderates_his_own_and_a_verdict_has_its_judge(people):
     ana, _ = people
     for fields in ({"moderator": "eva"}, {"moderation": Moderation.APPROVED}):

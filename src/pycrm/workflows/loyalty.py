@@ -10,10 +10,12 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID, uuid5
 
+import attrs
 from attrs import frozen
 
 from pycrm.errors import NotFound
 from pycrm.model.contribution import Contribution, Moderation, reward_refusals
+from pycrm.model.customer import Customer
 from pycrm.model.earning import EarningRule
 from pycrm.model.evidence import Reason
 from pycrm.model.order import Order
@@ -23,7 +25,9 @@ from pycrm.model.points_command import Redeem, Reverse
 from pycrm.model.points_entry import Bucket, PointsEntry
 from pycrm.model.points_statement import StatementLine, statement
 from pycrm.model.predicate import where
+from pycrm.model.referral import shared_identity
 from pycrm.model.reward import Redemption, RedemptionStatus, Reward
+from pycrm.storage.identity import aliases
 from pycrm.storage.ledger import accounts_of, post_points, take_from_budget
 from pycrm.storage.protocols import Store, UnitOfWork
 from pycrm.storage.query import Query, asc
@@ -134,6 +138,9 @@ def reward_content(
 ) -> ContentPoints:
     """Give what a contribution earns by the rules of the event ``content``, once; take it back if it is refused later.
 
+    Who said that it helped counts once, whatever ids he had, and not at all where he is the author or shares an e-mail address, a
+    phone, a postal address or an identifier with the author or with somebody who counted already.
+
     Parameters
     ----------
     store : Store
@@ -154,10 +161,11 @@ def reward_content(
     InvalidValueError
         If the budget of the programme is used up.
     """
-    refused = reward_refusals(contribution, valued=valued)
     author, found = contribution.author_id, []
     with store.begin(actor=actor, cause="points for content") as unit:
         balance = 0
+        counted = attrs.evolve(contribution, valued_by=_other_people(unit, contribution))
+        refused = reward_refusals(counted, valued=valued)
         for rule in _rules(unit, program, "content"):
             key = f"content:{contribution.id}:{rule.code}"
             account, first, beside = _earned_in(unit, author, program, key)
@@ -177,6 +185,21 @@ def reward_content(
         take_from_budget(unit, program, balance, at)
         unit.commit()
     return ContentPoints(tuple(found), refused)
+
+
+def _other_people(unit: UnitOfWork, contribution: Contribution) -> frozenset[UUID]:
+    """Return those who valued a contribution and are neither its author nor, by anything they share, one person twice."""
+    now = aliases(unit)
+    customers = unit.of(Customer)
+    author = customers.find(now.of(contribution.author_id))
+    known = [] if author is None else [author]
+    counted = set()
+    for id in sorted({now.of(one) for one in contribution.valued_by} - {now.of(contribution.author_id)}):
+        voter = customers.find(id)
+        if voter is not None and not any(shared_identity(voter, other) for other in known):
+            known.append(voter)
+            counted.add(id)
+    return frozenset(counted)
 
 
 def _earned_in(
