@@ -383,9 +383,10 @@ def test_the_demo_shows_tiers_who_moved_and_whether_care_is_even(folder):
 
 
 def test_the_demo_shows_a_win_back_a_refused_contact_and_a_referral_that_pays_both_sides(folder):
-    assert main(["demo", "--customers", "150", "--store", "sqlite:///demo.db"]) == 0
+    assert main(["demo", "--customers", "150", "--store", "sqlite:///demo.db", "--json", "d.json"]) == 0
     page = Path("report.html").read_text(encoding="utf-8")
     assert "may not be written to" in page
+    told = json.loads(Path("d.json").read_bytes())["ledgers"]
     before = everything("sqlite:///demo.db", PointsEntry)
     store = SqlStore("sqlite:///demo.db")
     shown = section(look(store, datetime(2025, 12, 31, tzinfo=UTC)))
@@ -396,5 +397,13 @@ def test_the_demo_shows_a_win_back_a_refused_contact_and_a_referral_that_pays_bo
     assert all(one[1] == other[0] for one, other in pairwise(steps))
     assert all(row[0] in page for row in refusals.rows)
     assert [row[1:] for row in points.rows] == [("earn", "+100", "100"), ("earn", "+50", "50")]
+    assert [(one["from"] or "-", one["to"], one["reason"].replace("_", " ")) for one in told["won_back"]] == steps
+    assert [(code.replace("_", " "), f"{count:,}") for code, count in told["refused"].items()] == list(refusals.rows)
+    assert set(told["refusal"]) <= set(told["refused"])
+    assert [(one["kind"], one["change"], one["available"]) for one in told["paid"]] == [
+        ("earn", 100, 100),
+        ("earn", 50, 50),
+    ]
+    assert told["referral"] == "rewarded"
     assert everything("sqlite:///demo.db", PointsEntry) == before
     assert len(before) == 2

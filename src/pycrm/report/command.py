@@ -208,7 +208,7 @@ def _demo(given: argparse.Namespace, stream: TextIO) -> Iterator[str]:
     import tempfile
 
     from pycrm.datasets import simulate_business
-    from pycrm.report import differentiating
+    from pycrm.report import differentiating, ledgers
     from pycrm.report.demonstration import NAME, fill, sections
     from pycrm.report.rounds import three_weeks
     from pycrm.report.stored import purchases_of_store
@@ -230,7 +230,10 @@ def _demo(given: argparse.Namespace, stream: TextIO) -> Iterator[str]:
             more: tuple[Section, ...] = (*sections(done), three_weeks(given.seed))
             made = tell(found, more=more)
             say("writing")
-            told = {"differentiate": None if done.assessed is None else differentiating.as_dict(done.assessed)}
+            told = {
+                "differentiate": None if done.assessed is None else differentiating.as_dict(done.assessed),
+                "ledgers": ledgers.as_dict(done.ledgers),
+            }
             _write(given, found, made, told)
     except (PycrmError, KeyboardInterrupt):
         if own is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import TypeAlias
+from typing import Any, TypeAlias
 from uuid import UUID
 
 from attrs import frozen
@@ -27,7 +27,7 @@ from pycrm.storage.protocols import Store, UnitOfWork
 from pycrm.storage.query import Query
 from pycrm.workflows import loyalty, refer
 
-__all__ = ["LedgersFound", "look", "section"]
+__all__ = ["LedgersFound", "as_dict", "look", "section"]
 
 _POLICY = LifecyclePolicy(silence_floor=timedelta(days=60))
 _PROGRAM = "demo"
@@ -144,6 +144,29 @@ def _referred(
     for person in people:
         lines += [(person.display_name, line) for line in loyalty.statement_of(store, person.id, _PROGRAM)]
     return outcome.referral, lines
+
+
+def as_dict(found: LedgersFound) -> dict[str, Any]:
+    """Return what was found as plain values: the steps of who came back, the refusals by reason, what the referral paid."""
+    return {
+        "came_back": found.came_back,
+        "won_back": [
+            {
+                "at": step.occurred_at.isoformat(),
+                "from": None if step.from_stage is None else str(step.from_stage),
+                "to": str(step.to_stage),
+                "reason": step.reason,
+            }
+            for step in found.won_back
+        ],
+        "refused": dict(sorted(found.refused.items())),
+        "refusal": None if found.refusal is None else [reason.code for reason in found.refusal[1]],
+        "referral": None if found.referral is None else str(found.referral.status),
+        "paid": [
+            {"member": name, "kind": str(line.kind), "change": line.change, "available": line.available}
+            for name, line in found.paid
+        ],
+    }
 
 
 def section(found: LedgersFound) -> Section:
