@@ -11,12 +11,13 @@ from worlds import NOW, TODAY, customer, everything, order, permission, store_of
 
 from pycrm.errors import CurrencyMismatchError, InvalidDataError, InvalidValueError, NotEstimableError
 from pycrm.model.assessment import Assessment, Tier
-from pycrm.model.consent import ConsentStatus
+from pycrm.model.consent import ConsentStatus, Permission
 from pycrm.model.contact_policy import CapPeriod, ContactPolicy, FrequencyCap, Suppression
 from pycrm.model.customer import Customer
 from pycrm.model.decision_policy import DecisionPolicy
 from pycrm.model.evidence import Actor, ActorKind, Reason
 from pycrm.model.experiment import Finding
+from pycrm.model.intent import ContactIntent, IntentKind
 from pycrm.model.knowledge import CustomerFact, FactKind, FactOrigin, Topic
 from pycrm.model.money import Money
 from pycrm.model.offer import Offer, OfferDecision, OfferKind
@@ -225,6 +226,33 @@ def test_a_customer_on_a_list_or_past_a_cap_is_not_told():
     _, report = decided(ana, bob, permission(ana), permission(bob), listed, cap, offer("pot"), NEWS)
     assert report.told == {}
     assert (report.refused["suppressed"], report.refused["frequency_cap"]) == (1, 1)
+
+
+def test_a_cap_counts_what_was_planned_and_not_what_was_cancelled():
+    ana, bob = customer("Ana"), customer("Bob")
+    cap = ContactPolicy(caps=(FrequencyCap(1, CapPeriod.WEEK),))
+    asked = [
+        ContactIntent(
+            customer_id=who.id,
+            run="r",
+            as_of=TODAY,
+            created_at=NOW - timedelta(hours=1),
+            send_at=NOW - timedelta(hours=1),
+            kind=IntentKind.QUESTION,
+            topic="interests",
+            text="What do you like?",
+            channel="email",
+            purpose="marketing",
+            permission=Permission(True, (Reason("granted", "he said so"),)),
+            plan="p/1",
+            reasons=(Reason("gain", "it teaches"),),
+            cancelled=cancelled,
+        )
+        for who, cancelled in ((ana, None), (bob, Reason("withdrawn", "no longer permitted")))
+    ]
+    store, report = decided(ana, bob, permission(ana), permission(bob), cap, *asked, offer("pot"), NEWS)
+    assert (report.told, report.refused["frequency_cap"]) == ({"email": 1}, 1)
+    assert [one.customer_id for one in everything(store, OfferDecision) if one.channel] == [bob.id]
 
 
 def test_who_was_told_lately_is_left_in_peace():

@@ -26,6 +26,7 @@ from pycrm.model.decision_policy import DecisionPolicy
 from pycrm.model.eligibility import OBJECTIONS
 from pycrm.model.evidence import Reason
 from pycrm.model.facts import facts_of
+from pycrm.model.intent import ContactIntent
 from pycrm.model.money import Money
 from pycrm.model.offer import Offer, OfferDecision
 from pycrm.model.predicate import paths_of, reach, where
@@ -308,7 +309,7 @@ def _people(
     floored = policy is not None and policy.floor > 0.0
     floor_by = policy.floor_by if policy is not None and floored else ""
     assessments = last_assessments(unit, as_of)
-    rules = _Rules.read(unit, policies, log, at)
+    rules = _Rules.read(unit, policies, log, rows, at)
     n = len(ids)
     facts: dict[str, list[object]] = {head: [None] * n for head in heads}
     groups = np.full(n, "", dtype=object)
@@ -368,7 +369,9 @@ class _Rules:
     consents: Consents
 
     @classmethod
-    def read(cls, unit: UnitOfWork, more: Sequence[ContactPolicy], log: Log, at: datetime) -> _Rules:
+    def read(
+        cls, unit: UnitOfWork, more: Sequence[ContactPolicy], log: Log, rows: Mapping[UUID, int], at: datetime
+    ) -> _Rules:
         """Return what the store holds, and `more`."""
         now = aliases(unit)
         self = cls(everybody=[], of={}, lists={}, made={}, consents=Consents.read(unit, at, now))
@@ -387,7 +390,16 @@ class _Rules:
                     self.lists.setdefault(whose, []).append(attrs.evolve(one, customer_id=whose))
         if self.everybody or self.of:
             # A month is the longest cap.
-            for place in np.flatnonzero(log.told & (log.at > us(at - timedelta(days=32)))):
+            since = at - timedelta(days=32)
+            planned = read_columns(
+                unit,
+                Query(ContactIntent, (where("send_at") > since) & (where("send_at") <= at)),
+                ["customer_id", "channel", "send_at", "purpose", "cancelled"],
+            )
+            for who, channel, when, purpose, cancelled in zip(*planned.values(), strict=True):
+                if who in rows and not cancelled:
+                    self.made.setdefault(rows[who], []).append(ContactMade(channel, when, purpose))
+            for place in np.flatnonzero(log.told & (log.at > us(since))):
                 when = log.at[place].astype("datetime64[us]").item().replace(tzinfo=UTC)
                 self.made.setdefault(int(log.customer[place]), []).append(ContactMade(log.channel[place], when))
         return self
