@@ -204,6 +204,10 @@ if TYPE_CHECKING:
         RowStatus,
         count_outcomes,
     )
+    from pycrm.model.inferred_need import (
+        NeedSign,
+        inferred_needs,
+    )
     from pycrm.model.intent import (
         ContactIntent,
         IntentKind,
@@ -621,6 +625,7 @@ _HOME = {
     "NameOrder": "pycrm.model.customer",
     "NamedNumber": "pycrm.model.snapshot",
     "NeedGap": "pycrm.model.knowledge",
+    "NeedSign": "pycrm.model.inferred_need",
     "NeedsGroup": "pycrm.model.snapshot",
     "Newsletter": "pycrm.model.newsletter",
     "NextStep": "pycrm.model.next_step",
@@ -765,6 +770,7 @@ _HOME = {
     "identities": "pycrm.model.source",
     "impersonal_handlings": "pycrm.model.impersonal",
     "in_order": "pycrm.model.segment",
+    "inferred_needs": "pycrm.model.inferred_need",
     "interest_match": "pycrm.model.interest",
     "is_correction": "pycrm.model.correction",
     "judge": "pycrm.model.referral",
@@ -948,6 +954,7 @@ __all__ = [
     "NameOrder",
     "NamedNumber",
     "NeedGap",
+    "NeedSign",
     "NeedsGroup",
     "Newsletter",
     "NextStep",
@@ -1090,6 +1097,7 @@ __all__ = [
     "identities",
     "impersonal_handlings",
     "in_order",
+    "inferred_needs",
     "interest_match",
     "is_correction",
     "judge",

@@ -250,6 +250,7 @@ def test_the_demo_runs_the_whole_loop_and_a_second_time_changes_nothing(folder, 
     assert sum(told["tiers"].values()) == sum(cell["customers"] for cell in told["grid"]) == len(decisions)
     assert sum(map(sum, told["migration"]["counts"])) + sum(told["migration"]["entered"]) == len(decisions)
     assert [audit["by"] for audit in told["fairness"]] == ["age_band"]
+    assert {gap["need"] for gap in told["gaps"]} == {"care", "information"}
     before = {model: everything("sqlite:///demo.db", model) for model in (Customer, Order, Assessment, OfferDecision)}
     assert main(arguments) == 0
     assert "It was there already" in capsys.readouterr().out
@@ -373,6 +374,7 @@ def test_the_demo_shows_tiers_who_moved_and_whether_care_is_even(folder):
         "From the tier of",
         "Groups of needs",
         "Value tiers (rows) by group of needs",
+        "Needs by how far they are from being met",
         "Fairness: share of customers",
         "four-fifths",
     ):

@@ -13,6 +13,7 @@ from pycrm.errors import CurrencyMismatchError, InvalidDataError, InvalidValueEr
 from pycrm.model.assessment import Assessment, Tier
 from pycrm.model.customer import Customer
 from pycrm.model.expense import Expense, ExpenseKind
+from pycrm.model.inferred_need import NeedSign
 from pycrm.model.interaction import Direction, Interaction, InteractionKind
 from pycrm.model.knowledge import CustomerFact, FactKind, FactOrigin, Topic
 from pycrm.model.money import Money
@@ -492,3 +493,28 @@ def test_relationships_below_the_threshold_are_told_those_that_fell_first():
     assert len(differentiate.alerts(store, as_of=TODAY, least=31)) == 3
     with pytest.raises(NotEstimableError, match="no snapshot"):
         differentiate.alerts(store, as_of=date(2020, 1, 1))
+
+
+def test_complaints_tell_of_needs_until_the_customer_states_his_own():
+    people = [customer(f"c{n}") for n in range(2)]
+    at = NOW - timedelta(days=10)
+
+    def complaint(who):
+        return Interaction(
+            customer_id=who.id, kind=InteractionKind.CALL, channel="phone", occurred_at=at, recorded_at=at,
+            outcome="complaint", payload={"topic": "delivery"},
+        )  # fmt: skip
+
+    stated = CustomerFact(
+        customer_id=people[1].id, topic=Topic(FactKind.NEED, "speed"), strength=0.9, origin=FactOrigin.STATED,
+        recorded_at=at - timedelta(days=300),
+    )  # fmt: skip
+    bought = [order(who, n, 20, 10 * (n + 1)) for n, who in enumerate(people)]
+    store = store_of(*people, *bought, complaint(people[0]), complaint(people[1]), stated)
+    signs = [NeedSign(need="speed", outcome="complaint", topic="delivery")]
+    report = differentiate.assess(store, as_of=TODAY, needs=NeedsRules(), signs=signs)
+    assert [(gap.topic.name, gap.strength) for gap in report.gaps] == [("speed", pytest.approx((0.3 + 0.9) / 2))]
+    # A fact that was concluded is no row of the store.
+    assert report.rows["facts"] == 1
+    early = differentiate.assess(store, as_of=TODAY - timedelta(days=12), needs=NeedsRules(), signs=signs)
+    assert [gap.strength for gap in early.gaps] == [0.9]

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from pycrm.errors import NotEstimableError
 from pycrm.model.assessment import Tier
+from pycrm.model.inferred_need import NeedSign
 from pycrm.model.treatment import ServiceFloor, ServiceLevel, TreatmentPlan
 from pycrm.report.comparing import (
     audit_table,
@@ -26,6 +27,10 @@ from pycrm.workflows import differentiate
 __all__ = ["as_dict", "assess_twice", "section"]
 
 _NEEDS = 10
+_SIGNS = (
+    NeedSign(need="care", outcome="complaint"),
+    NeedSign(need="information", outcome="question", weight=0.2),
+)
 _APART = timedelta(days=90)
 _GROUPS = differentiate.AGE_BAND
 _ANSWER_HOURS = {
@@ -56,7 +61,7 @@ def assess_twice(together: Together, as_of: date, unit: Literal["day", "week"]) 
     with suppress(NotEstimableError):
         differentiate.assess(together, as_of=as_of - _APART, unit=unit)
     return differentiate.assess(
-        together, as_of=as_of, unit=unit, needs=NeedsRules(), policy=plan.edition, audit=(_GROUPS,)
+        together, as_of=as_of, unit=unit, needs=NeedsRules(), signs=_SIGNS, policy=plan.edition, audit=(_GROUPS,)
     )
 
 

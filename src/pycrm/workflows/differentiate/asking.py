@@ -11,6 +11,7 @@ from attrs import frozen
 
 from pycrm.clv.units import Unit
 from pycrm.model.assessment import Tier
+from pycrm.model.inferred_need import NeedSign
 from pycrm.scoring import ScoringRules
 from pycrm.segmentation import (
     NeedsRules,
@@ -41,6 +42,7 @@ class Asked:
     spending: str | None
     needs: NeedsRules | None
     satisfaction: Mapping[tuple[UUID, str], float]
+    signs: tuple[NeedSign, ...]
     scoring: ScoringRules | None
     policy: str | None
     audit: tuple[str, ...]

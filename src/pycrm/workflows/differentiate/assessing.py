@@ -14,6 +14,7 @@ import pandas as pd
 
 from pycrm.clv.units import Unit
 from pycrm.errors import InvalidValueError
+from pycrm.model.inferred_need import NeedSign
 from pycrm.model.money import Money
 from pycrm.model.snapshot import NamedNumber, Snapshot
 from pycrm.scoring import ScoringRules
@@ -52,6 +53,7 @@ def assess(
     spending: str | None = None,
     needs: NeedsRules | None = None,
     satisfaction: Mapping[tuple[UUID, str], float] | None = None,
+    signs: Sequence[NeedSign] = (),
     scoring: ScoringRules | None = None,
     policy: str | None = None,
     audit: Sequence[str] = (),
@@ -83,6 +85,8 @@ def assess(
         Finds groups of needs in behaviour and facts.
     satisfaction : mapping of (customer id, need) to float, optional
         How well each need is met, 0 to 1, for the gaps.
+    signs : sequence of NeedSign
+        Which tickets and complaints say that somebody has a need; with `needs`, what is concluded counts where nothing better is known.
     scoring : ScoringRules, optional
         Scores every customer; profile rules read columns of `facts_of` and paths on the customer, event rules the interactions.
     policy : str, optional
@@ -129,6 +133,7 @@ def assess(
         spending=spending,
         needs=needs,
         satisfaction={} if satisfaction is None else satisfaction,
+        signs=tuple(signs),
         scoring=scoring,
         policy=policy,
         audit=tuple(audit),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
+from itertools import chain
 from typing import TypeAlias
 
 import attrs
@@ -12,6 +13,8 @@ from attrs import frozen
 from numpy.typing import NDArray
 
 from pycrm.errors import NotEstimableError
+from pycrm.model.inferred_need import inferred_needs
+from pycrm.model.interaction import Interaction
 from pycrm.model.knowledge import CustomerFact, NeedGap, knowledge_state, need_gaps
 from pycrm.model.order import Product
 from pycrm.model.predicate import where
@@ -57,11 +60,17 @@ def find_needs(
             if at is not None:
                 said.setdefault(at, []).append(attrs.evolve(fact, customer_id=people.ids[at]))
     moment = asked.until - timedelta(microseconds=1)
+    stored = {fact.id for facts in said.values() for fact in facts}
+    for fact in _concluded(unit, asked, moment):
+        at = people.place.get(fact.customer_id)
+        if at is not None:
+            said.setdefault(at, []).append(attrs.evolve(fact, customer_id=people.ids[at]))
     states = {at: knowledge_state(people.ids[at], facts, moment) for at, facts in said.items()}
     facts = np.zeros(size, dtype=np.int64)
     strength: dict[str, Floats] = {}
     for at, state in states.items():
-        facts[at] = len(state.facts)
+        # What was concluded is no row of its own; its evidence is in the dialogue.
+        facts[at] = sum(fact.id in stored for fact in state.facts.values())
         for topic, fact in state.facts.items():
             strength.setdefault(str(topic), np.zeros(size))[at] = fact.strength * fact.confidence
     frame["facts"] = facts
@@ -69,7 +78,7 @@ def find_needs(
     features |= {
         name: values for name, values in sorted(strength.items()) if (values > 0).mean() >= asked.needs.least_share
     }
-    known = (frame["orders"].to_numpy() > 0) | (facts > 0)
+    known = (frame["orders"].to_numpy() > 0) | np.isin(np.arange(size), list(states))
     rows = {name: values[known] for name, values in features.items()}
     gaps = need_gaps(states.values(), asked.satisfaction)
     try:
@@ -92,6 +101,14 @@ def find_needs(
         for name, count, profile, centre in zip(found.names, sizes, found.profiles, found.centres(), strict=True)
     )
     return Needs(groups=groups, gaps=gaps, facts=int(facts.sum()))
+
+
+def _concluded(unit: UnitOfWork, asked: Asked, moment: datetime) -> tuple[CustomerFact, ...]:
+    if not asked.signs:
+        return ()
+    telling = where("outcome").is_in({sign.outcome for sign in asked.signs}) & (where("recorded_at") < asked.until)
+    query = Query(Interaction, telling)
+    return inferred_needs(chain.from_iterable(unit.of(Interaction).stream(query)), asked.signs, moment)
 
 
 def _spending_habits(unit: UnitOfWork, rules: NeedsRules, books: Books, size: int) -> dict[str, Floats]:
