@@ -280,7 +280,16 @@ def test_an_interrupt_while_importing_leaves_the_store_as_it_was(tmp_path, known
         running.communicate()
         (tmp_path / "report.html").unlink()
         orders = everything(f"sqlite:///{store}", Order)
-    running = process("report", "orders.csv", "--store", "sqlite:///crm.db", cwd=tmp_path)
+    at_once = (  # a process started in the background may have inherited that interrupts are ignored
+        "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); from pycrm.__main__ import main; from pycrm.report.progress import Progress;"
+        "Progress.__init__.__kwdefaults__['patience'] = 0.0; sys.exit(main(sys.argv[1:]))"
+    )
+    running = subprocess.Popen(
+        [sys.executable, "-c", at_once, "report", "orders.csv", "--store", "sqlite:///crm.db"],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
     seen = b""
     while b"keeping it in" not in seen:
         byte = running.stderr.read(1)
