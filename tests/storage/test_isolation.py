@@ -61,11 +61,15 @@ REPOSITORY = {
     "put_columns": lambda unit, one: taken(
         lambda: unit.put_columns(Product, {"id": [one.id], "sku": ["Z"], "name": ["theirs"]}, on_conflict="update")
     ),
+    "restore": lambda unit, one: refused(lambda: unit.restore(Product, one.id)),
     "redact": lambda unit, one: refused(lambda: unit.redact(attrs.evolve(one, name="theirs"))),
     "upsert": lambda unit, one: taken(lambda: unit.upsert(Product, [attrs.evolve(one, name="theirs")])),
 }
 UNIT = {
-    **{name: REPOSITORY[name] for name in ("erase", "columns", "column_batches", "put_columns", "redact", "upsert")},
+    **{
+        name: REPOSITORY[name]
+        for name in ("erase", "columns", "column_batches", "put_columns", "redact", "restore", "upsert")
+    },
     "arrow_batches": lambda unit, _: nothing(
         list(getattr(unit, "arrow_batches", lambda *_: None)(ASKED, ["sku"]) or ())
     ),

@@ -69,7 +69,7 @@ def change_schema(model: type[Any], action: str) -> dict[str, Any]:
     ----------
     model : type
         The entity class.
-    action : {"added", "saved", "removed", "erased"}
+    action : {"added", "saved", "removed", "restored", "erased"}
         What the event tells: its type is the name of the model, a point, and this.
 
     Examples
@@ -79,8 +79,8 @@ def change_schema(model: type[Any], action: str) -> dict[str, Any]:
     >>> made["title"], made["properties"]["fields"]["properties"]["sku"]["prefixItems"][0]
     ('Product.saved', {'type': 'string'})
     """
-    if action not in {"added", "saved", "removed", "erased"}:
-        raise InvalidValueError("action", action, "choose 'added', 'saved', 'removed' or 'erased'")
+    if action not in {"added", "saved", "removed", "restored", "erased"}:
+        raise InvalidValueError("action", action, "choose 'added', 'saved', 'removed', 'restored' or 'erased'")
     map, defs = EntityMap.of(model), dict[str, Any]()
     hints = get_type_hints(model)
     told: dict[str, Any] = {}

@@ -11,8 +11,8 @@ from pycrm.errors import Duplicate, InvalidQuery, InvalidValueError, StoreError
 from pycrm.model.predicate import all_of, where
 from pycrm.storage.codec import column_value
 from pycrm.storage.mapping import EntityMap
-from pycrm.storage.protocols import BatchReader, RowOutcome, UnitOfWork
-from pycrm.storage.query import E, Query
+from pycrm.storage.protocols import BatchReader, Restoring, RowOutcome, UnitOfWork
+from pycrm.storage.query import E, Query, desc
 
 __all__ = ["OnMatch", "import_rows"]
 
@@ -26,6 +26,7 @@ def import_rows(
     *,
     key: Sequence[str],
     on_match: OnMatch = "skip",
+    restore: bool = False,
     dry_run: bool = False,
 ) -> Sequence[RowOutcome]:
     """Add the rows that are new by a natural key, settle the others as asked, and say what became of each.
@@ -43,6 +44,9 @@ def import_rows(
     on_match : {"skip", "update", "replace"}
         What becomes of the one that is there: it stays; or takes the fields that the row says (those that differ from the default
         of the class) and keeps the others; or takes all of them.
+    restore : bool
+        Whether a row whose key nobody holds, but one that was removed held (of several, the youngest by its id), brings it back, with
+        its history, and then settles it as `on_match` says; otherwise the row is added as a new one.
     dry_run : bool
         Say what would become of each row, and write nothing. Only what the key decides is foreseen.
 
@@ -55,7 +59,7 @@ def import_rows(
     Raises
     ------
     InvalidValueError
-        If a row misses a part of its key, or is of another class.
+        If a row misses a part of its key, or is of another class; or if the store cannot restore.
 
     Examples
     --------
@@ -94,11 +98,26 @@ def import_rows(
         held = unit.of(model).page(asked, size=2).items
         if len(held) > 1:
             outcomes.append(_lost(at, row, map, key))
+        elif not held and restore and (gone := _removed(unit, asked)) is not None:
+            outcomes.append(_restored(unit, at, row, gone, on_match, dry_run=dry_run))
         elif not held:
             outcomes.append(_added(unit, at, row, dry_run=dry_run))
         else:
             outcomes.append(_met(unit, at, row, held[0], on_match, dry_run=dry_run))
     return outcomes
+
+
+def _removed(unit: UnitOfWork, asked: Query[E]) -> E | None:
+    gone = attrs.evolve(asked, deleted=True, order=(desc("id"),))
+    return next(iter(unit.of(asked.model).page(gone, size=1).items), None)
+
+
+def _restored(unit: UnitOfWork, at: int, row: Any, gone: Any, on_match: OnMatch, *, dry_run: bool) -> RowOutcome:
+    if not isinstance(unit, Restoring):
+        raise InvalidValueError("restore", True, f"a {type(unit).__name__} cannot bring back what was removed")
+    if not dry_run:
+        _met(unit, at, row, unit.restore(type(row), gone.id), on_match, dry_run=False)
+    return RowOutcome(at, gone.id, "restored")
 
 
 def _lost(at: int, row: Any, map: EntityMap, key: Sequence[str]) -> RowOutcome:

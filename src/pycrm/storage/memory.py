@@ -590,6 +590,7 @@ class MemoryUnit(Unit):
         self._claims: dict[type[Any], dict[tuple[str, Any], UUID]] = {}
         self._changes: list[Change] = []
         self._erased: list[tuple[str, UUID]] = []
+        self._restored: set[tuple[type[Any], UUID]] = set()
         self._results: dict[str, Any] = {}
         self._rewrites: list[Callable[[Told, Any], Any]] = []
         self._read: dict[tuple[type[Any], UUID], int | None] = {}
@@ -669,6 +670,24 @@ class MemoryUnit(Unit):
         """Add what is new and write over what is there under the same id; raise AppendOnly, Duplicate or Broken."""
         self._check_writable()
         return upsert_each(self.of(model), self._maps.of(model), entities)
+
+    def restore(self, model: type[E], id: UUID, /) -> E:
+        """Make a removed entity live again as it was; raise NotFound or Duplicate."""
+        self._check_writable()
+        repository = self.of(model)
+        staged = repository._staged.get(id)
+        gone = repository._visible(id, deleted=True) if staged is not None else None
+        if staged is None and repository._exists(model, id):
+            gone = repository._table.rows[id][-1].entity
+        if gone is None or repository._present(id) is not None:
+            raise NotFound(repository._map.name, id)
+        made: E = attrs.evolve(gone, version=gone.version + 1)
+        keys = repository._check_rules(made)
+        base = staged.base if staged is not None else gone.version
+        repository._stage(_Staged(made, live=True, base=base, keys=keys), gone)
+        self._restored.add((model, id))
+        self._note(repository._map, made, "restore", {})
+        return made
 
     def erase(self, model: type[Any], id: UUID, /) -> None:
         """Delete the row and the values in its audit trail; raise NotFound, or Broken while something refers to it."""
@@ -806,7 +825,9 @@ class MemoryUnit(Unit):
                     if present is not None:
                         raise Duplicate(table.map.name, "id", ("id",))
                 elif present is None or (
-                    versions is not None and not versions[-1].live and not (staged.erased or staged.redacted)
+                    versions is not None
+                    and not versions[-1].live
+                    and not (staged.erased or staged.redacted or (model, id) in self._restored)
                 ):
                     raise NotFound(table.map.name, id)
                 elif present.version != staged.base:

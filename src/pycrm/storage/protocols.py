@@ -40,6 +40,7 @@ __all__ = [
     "Reader",
     "Redacting",
     "Repository",
+    "Restoring",
     "RowOutcome",
     "Scrubbing",
     "Store",
@@ -63,7 +64,7 @@ class RowOutcome:
 
     index: int
     id: UUID
-    outcome: Literal["added", "updated", "unchanged", "skipped", "lost"]
+    outcome: Literal["added", "updated", "unchanged", "skipped", "lost", "restored"]
     error: StoreError | None = None
 
 
@@ -92,7 +93,7 @@ class Change:
     model: str
     id: UUID
     version: int
-    action: Literal["add", "save", "remove", "erase"]
+    action: Literal["add", "save", "remove", "restore", "erase"]
     at: datetime
     actor: str | None
     cause: str | None
@@ -274,6 +275,18 @@ class Upserting(Protocol):
         """Add what is new and write over what is there under the same id; raise AppendOnly, Duplicate or Broken.
 
         Every entity that was written over is in the audit trail, with what it was.
+        """
+        ...
+
+
+@runtime_checkable
+class Restoring(Protocol):
+    """A unit of work that can bring back what was removed."""
+
+    def restore(self, model: type[E], id: UUID, /) -> E:
+        """Make a removed entity live again as it was, with its version + 1, and return it.
+
+        Raise NotFound where none was removed under this id, and Duplicate where another holds its unique values by now.
         """
         ...
 

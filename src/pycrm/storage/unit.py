@@ -70,7 +70,7 @@ def announced_models(maps: MapSet, announce: Iterable[type[Any]]) -> frozenset[t
     return frozenset(maps.of(model).model for model in announce)
 
 
-_DONE = {"add": "added", "save": "saved", "remove": "removed", "erase": "erased"}
+_DONE = {"add": "added", "save": "saved", "remove": "removed", "restore": "restored", "erase": "erased"}
 
 
 def plain_result(result: T) -> T:

@@ -189,6 +189,30 @@ class SqlRepository(Generic[E]):
         self._unit._note(self._map, id, before.version + 1, "remove", None)
         self._loaded.pop(id, None)
 
+    def restore(self, id: UUID, /) -> E:
+        """Make a removed entity live again as it was; raise NotFound or Duplicate."""
+        unit, map = self._unit, self._map
+        unit._check_writable()
+        rows = list(self._rows_of([id], live=False))
+        if not rows or rows[0][-1] is not None:
+            raise NotFound(map.name, id)
+        before, p = self._codec.decode(rows[0]), unit.dialect.parameter
+        touched = unit.execute(
+            f"UPDATE {self._statements.table} SET version = version + 1, live = 1"  # noqa: S608  # names alone
+            f" WHERE tenant = {p} AND id = {p} AND version = {p} AND live IS NULL",
+            (unit.tenant, self._id(id), before.version),
+            lambda failure: self._keys.blame([before], failure),
+        )
+        if touched != 1:
+            raise self._conflict(id, before.version)
+        self._keys.put_unique(
+            [(unit.tenant, map.table, rule.name, key, self._id(id)) for rule, key in map.each_key(before)]
+        )
+        made: E = self._codec.renew(before, before.version + 1)
+        unit._note(map, id, made.version, "restore", None)
+        self._loaded[id] = made
+        return made
+
     def erase(self, id: UUID, /) -> None:
         """Delete the row and the values in its audit trail; raise NotFound, or Broken while something refers to it."""
         unit = self._unit

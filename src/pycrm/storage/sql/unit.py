@@ -293,6 +293,10 @@ class SqlUnit(Unit):
         """Add what is new and write over what is there under the same id; raise AppendOnly, Duplicate or Broken."""
         return self.of(model).upsert(entities)
 
+    def restore(self, model: type[E], id: UUID, /) -> E:
+        """Make a removed entity live again as it was; raise NotFound or Duplicate."""
+        return self.of(model).restore(id)
+
     def erase(self, model: type[Any], id: UUID, /) -> None:
         """Delete the row and the values in its audit trail; raise NotFound, or Broken while something refers to it."""
         self.of(model).erase(id)
