@@ -53,6 +53,7 @@ from pycrm.model.points_command import (
     Reverse,
 )
 from pycrm.model.points_entry import Bucket, EntryKind, Leg, PointsEntry, entry_of_checked
+from pycrm.model.points_legs import come_in, lot_of, out, rest, reversal, spendable, target
 from pycrm.model.time import in_utc, is_instant, local_date
 
 __all__ = ["Posted", "points_allowed", "post", "transfer"]
@@ -135,43 +136,6 @@ def _entry(
     return entry_of_checked(own, account.id, number, key, request, kind, at, tuple(legs), rule, of_entry, hold, reason)
 
 
-def _come_in(account: PointsAccount, lots: Iterable[Lot]) -> list[Leg]:
-    """Points reach the member: debt is paid first, what is left opens."""
-    legs, debt = [], account.debt
-    for lot in lots:
-        pays = min(debt, lot.points)
-        debt -= pays
-        if pays:
-            legs.append(Leg(Bucket.DEBT, pays))
-        if lot.points > pays:
-            legs.append(Leg(Bucket.OPEN, lot.points - pays, lot.id, lot.expires_at))
-    return legs
-
-
-def _taken(lots: Iterable[Lot], points: int) -> list[Lot]:
-    """Take `points` from `lots` in their order, or as many as there are."""
-    taken = []
-    for lot in lots:
-        if points <= 0:
-            break
-        part = min(points, lot.points)
-        taken.append(lot if part == lot.points else Lot(lot.id, part, lot.expires_at, lot.opens_at))
-        points -= part
-    return taken
-
-
-def _out(bucket: Bucket, lots: Iterable[Lot]) -> list[Leg]:
-    return [Leg(bucket, -lot.points, lot.id, lot.expires_at, lot.opens_at) for lot in lots]
-
-
-def _spendable(account: PointsAccount, points: int) -> list[Lot]:
-    if account.debt:
-        raise InvalidValueError("points", points, f"{account.debt} points are owed; they are paid from the next earn")
-    if points > account.available:
-        raise InvalidValueError("points", points, f"{account.available} points are available")
-    return _taken(account.lots, points)
-
-
 def _hold_of(account: PointsAccount, key: str) -> Hold:
     for hold in account.holds:
         if hold.key == key:
@@ -186,14 +150,14 @@ def _due(account: PointsAccount, key: str, at: datetime, entries: list[PointsEnt
         return account
     opening = [lot for lot in account.pending if lot.opens_at is not None and lot.opens_at <= at]
     if opening:
-        legs = (*_out(Bucket.PENDING, opening), *_come_in(account, opening))
+        legs = (*out(Bucket.PENDING, opening), *come_in(account, opening))
         entries.append(_entry(account, EntryKind.RELEASE, key + _DUE, at, legs))
         account = apply(account, entries[-1])
     gone = [lot for lot in account.lots if lot.expires_at is not None and lot.expires_at <= at]
     lapsed = [lot for lot in account.pending if lot.expires_at is not None and lot.expires_at <= at]
     if gone or lapsed:
         points = sum(lot.points for lot in (*gone, *lapsed))
-        legs = (*_out(Bucket.OPEN, gone), *_out(Bucket.PENDING, lapsed), Leg(Bucket.EXPIRED, points))
+        legs = (*out(Bucket.OPEN, gone), *out(Bucket.PENDING, lapsed), Leg(Bucket.EXPIRED, points))
         entries.append(_entry(account, EntryKind.EXPIRE, key + _EXPIRED, at, legs))
         account = apply(account, entries[-1])
     return account
@@ -230,54 +194,6 @@ def _allowed(account: PointsAccount, command: Earn, at: datetime, beside: Iterab
     return points
 
 
-def _target(history: _History, key: str, kinds: frozenset[EntryKind]) -> PointsEntry:
-    entry = history.get(key)
-    if entry is None or entry.kind not in kinds:
-        raise InvalidValueError("of", key, f"there is no {' or '.join(sorted(kinds))} of that key in the history")
-    return entry
-
-
-def _lot_of(earn: PointsEntry) -> UUID | None:
-    return next((leg.lot_id for leg in earn.legs if leg.lot_id is not None), None)
-
-
-def _reversal(account: PointsAccount, command: Reverse, history: _History) -> tuple[UUID, list[Leg]]:
-    entry = _target(history, command.of, frozenset({EntryKind.EARN, EntryKind.REDEEM, EntryKind.CAPTURE}))
-    is_earn = entry.kind is EntryKind.EARN
-    whole = sum(abs(leg.points) for leg in entry.legs if leg.bucket in {Bucket.EARNED, Bucket.SPENT})
-    before = dict(account.undone).get(entry.id, 0)
-    points = whole - before if command.points is None else command.points
-    if points > whole - before or points <= 0:
-        raise InvalidValueError(
-            "points", command.points or whole, f"{whole - before} of its {whole} points can be undone"
-        )
-    if not is_earn:
-        back: list[Lot] = []
-        skip = before
-        took = Bucket.OPEN if entry.kind is EntryKind.REDEEM else Bucket.HELD
-        spent = [leg for leg in entry.legs if leg.bucket is took and leg.points < 0]
-        kept = entry.points - whole  # of a capture: what went back at once, out of the lots that expire last
-        for leg in reversed(spent):
-            part = -leg.points
-            step = min(kept, part)
-            kept, part = kept - step, part - step
-            step = min(skip, part)
-            skip, part = skip - step, part - step
-            part = min(part, points - sum(lot.points for lot in back))
-            if part and leg.lot_id is not None:
-                back.append(Lot(leg.lot_id, part, leg.expires_at))
-        return entry.id, [Leg(Bucket.SPENT, -points), *_come_in(account, back)]
-    mine = _lot_of(entry)
-    own_pending = _taken([lot for lot in account.pending if lot.id == mine], points)
-    left = points - sum(lot.points for lot in own_pending)
-    own = _taken([lot for lot in account.lots if lot.id == mine], left)
-    left -= sum(lot.points for lot in own)
-    others = _taken([lot for lot in account.lots if lot.id != mine], left)
-    left -= sum(lot.points for lot in others)
-    legs = [*_out(Bucket.PENDING, own_pending), *_out(Bucket.OPEN, (*own, *others)), Leg(Bucket.REVERSED, points)]
-    return entry.id, [*legs, Leg(Bucket.DEBT, -left)] if left else legs
-
-
 def _earn(
     account: PointsAccount, command: Earn, key: str, at: datetime, beside: Iterable[PointsAccount] = ()
 ) -> PointsEntry:
@@ -289,7 +205,7 @@ def _earn(
     if command.pending and (command.opens_at is None or command.opens_at > at):
         legs.append(Leg(Bucket.PENDING, points, own, command.expires_at, command.opens_at))
     elif account.debt:
-        legs += _come_in(account, [Lot(own, points, command.expires_at)])
+        legs += come_in(account, [Lot(own, points, command.expires_at)])
     else:
         legs.append(Leg(Bucket.OPEN, points, own, command.expires_at))
     request, rule, reason = _fingerprint(command), command.rule, command.reason
@@ -297,22 +213,22 @@ def _earn(
 
 
 def _release(account: PointsAccount, command: Release, key: str, at: datetime, history: _History) -> PointsEntry:
-    earn = _target(history, command.of, frozenset({EntryKind.EARN}))
-    opening = [lot for lot in account.pending if lot.id == _lot_of(earn)]
+    earn = target(history, command.of, frozenset({EntryKind.EARN}))
+    opening = [lot for lot in account.pending if lot.id == lot_of(earn)]
     if not opening:
         raise InvalidValueError("of", command.of, "none of its points are pending")
-    legs = [*_out(Bucket.PENDING, opening), *_come_in(account, opening)]
+    legs = [*out(Bucket.PENDING, opening), *come_in(account, opening)]
     return _entry(account, EntryKind.RELEASE, key, at, legs, request=_fingerprint(command), of_entry=earn.id)
 
 
 def _redeem(account: PointsAccount, command: Redeem, key: str, at: datetime, history: _History) -> PointsEntry:  # noqa: ARG001
-    legs = [*_out(Bucket.OPEN, _spendable(account, command.points)), Leg(Bucket.SPENT, command.points)]
+    legs = [*out(Bucket.OPEN, spendable(account, command.points)), Leg(Bucket.SPENT, command.points)]
     return _entry(account, EntryKind.REDEEM, key, at, legs, request=_fingerprint(command), reason=command.reason)
 
 
 def _hold(account: PointsAccount, command: HoldPoints, key: str, at: datetime, history: _History) -> PointsEntry:  # noqa: ARG001
-    lots = _spendable(account, command.points)
-    legs = [*_out(Bucket.OPEN, lots), *(Leg(Bucket.HELD, lot.points, lot.id, lot.expires_at) for lot in lots)]
+    lots = spendable(account, command.points)
+    legs = [*out(Bucket.OPEN, lots), *(Leg(Bucket.HELD, lot.points, lot.id, lot.expires_at) for lot in lots)]
     return _entry(account, EntryKind.HOLD, key, at, legs, request=_fingerprint(command), hold=key)
 
 
@@ -323,29 +239,29 @@ def _capture(account: PointsAccount, command: Capture, key: str, at: datetime, h
         raise InvalidValueError("points", points, f"the hold is of {hold.points} points")
     if account.debt:
         raise InvalidValueError("points", points, f"{account.debt} points are owed; cancel the hold")
-    legs = [*_out(Bucket.HELD, hold.lots), Leg(Bucket.SPENT, points), *_come_in(account, _rest(hold.lots, points))]
+    legs = [*out(Bucket.HELD, hold.lots), Leg(Bucket.SPENT, points), *come_in(account, rest(hold.lots, points))]
     made, request = uuid5(account.id, command.hold), _fingerprint(command)
     return _entry(account, EntryKind.CAPTURE, key, at, legs, request=request, of_entry=made, hold=command.hold)
 
 
 def _cancel(account: PointsAccount, command: CancelHold, key: str, at: datetime, history: _History) -> PointsEntry:  # noqa: ARG001
     hold = _hold_of(account, command.hold)
-    legs = [*_out(Bucket.HELD, hold.lots), *_come_in(account, hold.lots)]
+    legs = [*out(Bucket.HELD, hold.lots), *come_in(account, hold.lots)]
     made, request = uuid5(account.id, command.hold), _fingerprint(command)
     return _entry(account, EntryKind.CANCEL, key, at, legs, request=request, of_entry=made, hold=command.hold)
 
 
 def _reverse(account: PointsAccount, command: Reverse, key: str, at: datetime, history: _History) -> PointsEntry:
-    undone, legs = _reversal(account, command, history)
+    undone, legs = reversal(account, command, history)
     request, reason = _fingerprint(command), command.reason
     return _entry(account, EntryKind.REVERSE, key, at, legs, request=request, of_entry=undone, reason=reason)
 
 
 def _adjust(account: PointsAccount, command: Adjust, key: str, at: datetime, history: _History) -> PointsEntry:  # noqa: ARG001
     if command.points > 0:
-        into = _come_in(account, [Lot(account.lot_id(), command.points, command.expires_at)])
+        into = come_in(account, [Lot(account.lot_id(), command.points, command.expires_at)])
     else:
-        into = _out(Bucket.OPEN, _spendable(account, -command.points))
+        into = out(Bucket.OPEN, spendable(account, -command.points))
     legs = [Leg(Bucket.ADJUSTED, -command.points), *into]
     return _entry(account, EntryKind.ADJUST, key, at, legs, request=_fingerprint(command), reason=command.reason)
 
@@ -360,17 +276,6 @@ _DECISIONS: dict[type[Any], _Decision] = {
     Reverse: _reverse,
     Adjust: _adjust,
 }
-
-
-def _rest(lots: tuple[Lot, ...], points: int) -> list[Lot]:
-    """Return what is left of `lots` when `points` are taken from their beginning."""
-    rest = []
-    for lot in lots:
-        part = min(points, lot.points)
-        points -= part
-        if lot.points > part:
-            rest.append(Lot(lot.id, lot.points - part, lot.expires_at, lot.opens_at))
-    return rest
 
 
 _NOTHING: _History = {}
@@ -478,17 +383,17 @@ def transfer(
     if first is not None:
         return Posted(giver, (), first, replayed=True), Posted(taker, (), received, replayed=True)
     now = max(each for each in (at, giver.last_at, taker.last_at) if each is not None)
-    out: list[PointsEntry] = []
-    into: list[PointsEntry] = []
-    giving, taking = _due(giver, key, now, out), _due(taker, key, now, into)
-    lots = _spendable(giving, points)
-    legs = [*_out(Bucket.OPEN, lots), Leg(Bucket.TRANSFERRED, points)]
+    gave: list[PointsEntry] = []
+    got: list[PointsEntry] = []
+    giving, taking = _due(giver, key, now, gave), _due(taker, key, now, got)
+    lots = spendable(giving, points)
+    legs = [*out(Bucket.OPEN, lots), Leg(Bucket.TRANSFERRED, points)]
     request = _fingerprint(command, "to", taker.id)
-    out.append(_entry(giving, EntryKind.TRANSFER, key, now, legs, request=request))
-    legs = [Leg(Bucket.TRANSFERRED, -points), *_come_in(taking, lots)]
+    gave.append(_entry(giving, EntryKind.TRANSFER, key, now, legs, request=request))
+    legs = [Leg(Bucket.TRANSFERRED, -points), *come_in(taking, lots)]
     request = _fingerprint(command, "from", giver.id)
-    into.append(_entry(taking, EntryKind.TRANSFER, key, now, legs, request=request))
+    got.append(_entry(taking, EntryKind.TRANSFER, key, now, legs, request=request))
     return (
-        Posted(apply(giving, out[-1]), tuple(out), out[-1]),
-        Posted(apply(taking, into[-1]), tuple(into), into[-1]),
+        Posted(apply(giving, gave[-1]), tuple(gave), gave[-1]),
+        Posted(apply(taking, got[-1]), tuple(got), got[-1]),
     )
