@@ -9,11 +9,12 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from pycrm.errors import CurrencyMismatchError, NotEstimableError
-from pycrm.model.customer import Customer
+from pycrm.model.customer import Customer, Processing
 from pycrm.model.order import Order, OrderStatus, UnallocatedRefund
 from pycrm.model.predicate import where
 from pycrm.report.purchases import Purchases
 from pycrm.storage.identity import aliases
+from pycrm.storage.lookups import not_in_use
 from pycrm.storage.protocols import Store
 from pycrm.storage.query import Query
 
@@ -22,6 +23,8 @@ __all__ = ["purchases_of_store"]
 
 def purchases_of_store(store: Store, *, as_of: date, name: str, zone: str = "UTC") -> Purchases:
     """Return the purchases of everybody in `store` up to a day, and what was given back by then.
+
+    Whose data is restricted is left out and counted as dropped; who was erased is in the figures, by a number that says nothing.
 
     Parameters
     ----------
@@ -48,9 +51,10 @@ def purchases_of_store(store: Store, *, as_of: date, name: str, zone: str = "UTC
     amounts: list[tuple[float, float]] = []
     back: list[tuple[UUID, float]] = []
     currency: str | None = None
-    cancelled = 0
+    cancelled = restricted = 0
     with store.begin(read_only=True) as unit:
-        now = aliases(unit)
+        now, unused = aliases(unit), not_in_use(unit)
+        left_out = {id for id, said in unused.items() if said is Processing.RESTRICTED}
         for batch in unit.of(Order).stream(Query(Order, where("placed_at") < end)):
             for order in batch:
                 currency = currency or order.currency
@@ -59,19 +63,25 @@ def purchases_of_store(store: Store, *, as_of: date, name: str, zone: str = "UTC
                 if order.status is OrderStatus.CANCELLED:
                     cancelled += 1
                     continue
+                if now.of(order.customer_id) in left_out:
+                    restricted += 1
+                    continue
                 owners.append(now.of(order.customer_id))
                 times.append(order.placed_at.astimezone(local).replace(tzinfo=None))
                 given = sum(refund.amount.amount for refund in order.refunds if refund.at < end)
                 amounts.append((float(order.gross.amount), float(given)))
         for refunds in unit.of(UnallocatedRefund).stream(Query(UnallocatedRefund, where("at") < end)):
-            back += [(now.of(refund.customer_id), float(refund.amount.amount)) for refund in refunds]
+            held = ((now.of(refund.customer_id), float(refund.amount.amount)) for refund in refunds)
+            back += [(id, amount) for id, amount in held if id not in left_out]
         names = {
             customer.id: customer.display_name
             for batch in unit.of(Customer).stream(Query(Customer))
             for customer in batch
+            if customer.id not in unused
         }
     if not owners:
         raise NotEstimableError("the report", f"the store holds no order placed on or before {as_of}")
+    dropped = {"cancelled": cancelled, "restricted": restricted}
     place = {id: number for number, id in enumerate(dict.fromkeys([*owners, *(id for id, _ in back)]))}
     unallocated = np.zeros(len(place))
     for id, amount in back:
@@ -87,7 +97,7 @@ def purchases_of_store(store: Store, *, as_of: date, name: str, zone: str = "UTC
         currency=currency,
         as_of=np.datetime64(as_of.isoformat(), "D"),
         source=name,
-        rows_read=len(owners) + cancelled,
+        rows_read=len(owners) + sum(dropped.values()),
         rows_used=len(owners),
-        dropped={"cancelled": cancelled} if cancelled else {},
+        dropped={why: rows for why, rows in dropped.items() if rows},
     )

@@ -10,17 +10,38 @@ import attrs
 
 from pycrm.model.assessment import Assessment
 from pycrm.model.consent import ConsentEntry, merge_consents
-from pycrm.model.customer import Processing
+from pycrm.model.customer import Customer, Processing
+from pycrm.model.evidence import Reason
 from pycrm.model.predicate import where
-from pycrm.storage.identity import Aliases, aliases
+from pycrm.storage.columns import read_columns
+from pycrm.storage.identity import Aliases, aliases, aliases_of
 from pycrm.storage.protocols import UnitOfWork
 from pycrm.storage.query import Query, desc
 
-__all__ = ["IN_USE", "consents_by_customer", "last_assessments", "united_consents"]
+__all__ = ["IN_USE", "consents_by_customer", "last_assessments", "not_in_use", "united_consents", "why_not_used"]
 
 
 IN_USE = where("processing") == str(Processing.ALLOWED)
 """The customers whose data may be used: neither restricted nor erased."""
+
+_WHY = {
+    Processing.RESTRICTED: "the use of this customer's data is restricted; lift it first (privacy.restrict)",
+    Processing.ERASED: "this customer was erased",
+}
+
+
+def not_in_use(unit: UnitOfWork) -> Mapping[UUID, Processing]:
+    """Return the customers whose data may not be used, and what they asked for; most stores have few."""
+    held = read_columns(unit, Query(Customer, ~IN_USE), ["id", "processing"])
+    return {id: Processing(said) for id, said in zip(held["id"], held["processing"], strict=True)}
+
+
+def why_not_used(unit: UnitOfWork, customer_id: UUID) -> Reason | None:
+    """Return why the data of a customer may not be used, under whichever id he is known; None if it may be."""
+    customer = unit.of(Customer).find(aliases_of(unit, customer_id).of(customer_id))
+    if customer is None or customer.processing is Processing.ALLOWED:
+        return None
+    return Reason(str(customer.processing), _WHY[customer.processing])
 
 
 def last_assessments(unit: UnitOfWork, as_of: date) -> Mapping[UUID, Assessment]:

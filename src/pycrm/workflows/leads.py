@@ -39,6 +39,7 @@ from pycrm.scoring import (
 from pycrm.storage import read_columns
 from pycrm.storage.engagements import engagements
 from pycrm.storage.identity import aliases
+from pycrm.storage.lookups import not_in_use, why_not_used
 from pycrm.storage.protocols import Store, UnitOfWork
 from pycrm.storage.query import Query
 
@@ -74,7 +75,7 @@ class LeadReport:
     at : datetime
         When.
     states : Mapping of str to int
-        Leads in each state now.
+        Leads in each state now; those of customers whose data may not be used are passed over, here as everywhere.
     moved : Mapping of str to int
         Steps made, by reason.
     dead_rules : Mapping of str to str
@@ -306,10 +307,15 @@ def convert(
         If there is no such lead.
     InvalidTransitionError
         If it was converted before, or given up and not taken up again.
+    InvalidValueError
+        If the customer's data is restricted, or he was erased.
     """
     now = instant(at)
     with store.begin(actor=actor, cause="leads.convert") as unit:
         lead = unit.of(Lead).get(lead_id)
+        why = why_not_used(unit, lead.customer_id)
+        if why is not None:
+            raise InvalidValueError("lead_id", lead_id, why.text)
         history = _all(unit, LeadChange, where("lead_id") == lead_id)
         unit.of(LeadChange).add(
             LeadChange(
@@ -351,13 +357,14 @@ class _Leads:
 
     @classmethod
     def read(cls, unit: UnitOfWork, at: datetime) -> _Leads:
-        """Read what was known at the moment."""
-        leads = sorted(_all(unit, Lead, where("created_at") <= at), key=lambda lead: (lead.created_at, str(lead.id)))
+        """Read what was known at the moment; whose data may not be used today is passed over."""
+        now, unused = aliases(unit), not_in_use(unit)
+        found = (lead for lead in _all(unit, Lead, where("created_at") <= at) if now.of(lead.customer_id) not in unused)
+        leads = sorted(found, key=lambda lead: (lead.created_at, str(lead.id)))
         of_lead: dict[UUID, list[LeadChange]] = {}
         for change in _all(unit, LeadChange, where("occurred_at") <= at):
             of_lead.setdefault(change.lead_id, []).append(change)
         histories = [sorted(of_lead.get(lead.id, ()), key=lambda change: change.occurred_at) for lead in leads]
-        now = aliases(unit)
         places = pd.DataFrame(
             {
                 "lead": np.arange(len(leads)),

@@ -13,7 +13,7 @@ from uuid import UUID, uuid5
 import attrs
 from attrs import frozen
 
-from pycrm.errors import NotFound
+from pycrm.errors import InvalidValueError, NotFound
 from pycrm.model.contribution import Contribution, Moderation, reward_refusals
 from pycrm.model.customer import Customer
 from pycrm.model.earning import EarningRule
@@ -29,6 +29,7 @@ from pycrm.model.referral import shared_identity
 from pycrm.model.reward import Redemption, RedemptionStatus, Reward
 from pycrm.storage.identity import aliases
 from pycrm.storage.ledger import accounts_of, post_points, take_from_budget
+from pycrm.storage.lookups import why_not_used
 from pycrm.storage.protocols import Store, UnitOfWork
 from pycrm.storage.query import Query, asc
 
@@ -70,7 +71,8 @@ def earn_for_order(
 
     Call it whenever the order changed; calling it again changes nothing. A rule whose cap is reached gives nothing this time,
     and the others give what they would; called again when the cap has room, such as the next day, it gives what fits then. A rule
-    that gave a part because no more fitted has given: the rest is lost.
+    that gave a part because no more fitted has given: the rest is lost. Whose data is restricted or was erased earns nothing new;
+    what refunds undo is still taken back, for that is a matter of the books.
 
     Parameters
     ----------
@@ -100,12 +102,13 @@ def earn_for_order(
     with store.begin(actor=actor, cause="points for an order") as unit:
         order = unit.of(Order).get(order_id)
         given, balance = [], 0
+        may_earn = why_not_used(unit, order.customer_id) is None
         for rule in _rules(unit, program, "order"):
             key = f"order:{order.id}:{rule.code}"
             account, first, beside = _earned_in(unit, order.customer_id, program, key)
             due = rule.points_for(order)
             if first is None:
-                earn = rule.earn(due, at) if due else None
+                earn = rule.earn(due, at) if due and may_earn else None
                 if earn is not None and points_allowed(account, earn, at, beside):
                     posted = post_points(unit, order.customer_id, program, earn, key=key, at=at)
                     assert posted.result is not None
@@ -163,6 +166,8 @@ def reward_content(
     """
     author, found = contribution.author_id, []
     with store.begin(actor=actor, cause="points for content") as unit:
+        why = why_not_used(unit, author)
+        refused = refused if why is None else (*refused, why)
         balance = 0
         counted = attrs.evolve(contribution, valued_by=_other_people(unit, contribution))
         refused = reward_refusals(counted, valued=valued)
@@ -241,7 +246,7 @@ def redeem(
     NotFound
         If there is no such reward.
     InvalidValueError
-        If none is left, it cannot be had now, or the points are not there or owed.
+        If none is left, it cannot be had now, the points are not there or owed, or the member's data may not be used.
     """
     with store.begin(actor=actor, cause="redemption") as unit:
         reward = unit.of(Reward).get(reward_id)
@@ -250,6 +255,9 @@ def redeem(
         before = next((one for one in map(unit.of(Redemption).find, named) if one is not None), None)
         if before is not None:
             return before
+        why = why_not_used(unit, member_id)
+        if why is not None:
+            raise InvalidValueError("member_id", member_id, why.text)
         own = named[0]
         post_points(unit, member_id, reward.program, Redeem(reward.cost, reward.code), key=f"redeem:{key}", at=at)
         taken = reward.taken(at)

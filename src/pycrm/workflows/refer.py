@@ -28,6 +28,7 @@ from pycrm.model.referral import (
 )
 from pycrm.storage.identity import aliases_of
 from pycrm.storage.ledger import post_points, take_from_budget
+from pycrm.storage.lookups import why_not_used
 from pycrm.storage.protocols import Store, UnitOfWork
 from pycrm.storage.query import Query
 
@@ -52,6 +53,13 @@ def _program(unit: UnitOfWork, code: str) -> ReferralProgram:
     return found[0]
 
 
+def _refuse_unused(unit: UnitOfWork, name: str, customer_id: UUID) -> None:
+    """Refuse a customer whose data is restricted, or who was erased."""
+    why = why_not_used(unit, customer_id)
+    if why is not None:
+        raise InvalidValueError(name, customer_id, why.text)
+
+
 def invite(
     store: Store, program: str, advocate_id: UUID, *, key: str, at: datetime, actor: str | None = None
 ) -> Referral:
@@ -60,7 +68,7 @@ def invite(
     Raises
     ------
     InvalidValueError
-        If there is no such programme, or it does not run at that time.
+        If there is no such programme, it does not run at that time, or the advocate's data may not be used.
     NotFound
         If there is no such advocate.
     """
@@ -73,6 +81,7 @@ def invite(
             return before
         if at not in rules.period:
             raise InvalidValueError("at", at, f"the programme {program} does not run at that time")
+        _refuse_unused(unit, "advocate_id", advocate_id)
         made = unit.of(Referral).add(
             Referral(id=own, program_code=program, code=key, advocate_id=advocate_id, invited_at=at)
         )
@@ -84,6 +93,13 @@ def join(store: Store, referral_id: UUID, friend_id: UUID, at: datetime, *, acto
     """Record that the friend came: he is a customer now, with this referral behind him; a second call changes nothing.
 
     Whoever refers himself is rejected here already.
+
+    Raises
+    ------
+    NotFound
+        If there is no such referral or friend.
+    InvalidValueError
+        If the data of either side may not be used.
     """
     with store.begin(actor=actor, cause="referral joined") as unit:
         referral = unit.of(Referral).get(referral_id)
@@ -91,6 +107,8 @@ def join(store: Store, referral_id: UUID, friend_id: UUID, at: datetime, *, acto
         himself = friend_id in aliases_of(unit, referral.advocate_id).ids_of(referral.advocate_id)
         if referral.friend_id == friend_id or (referral.reason is RejectReason.SELF_REFERRAL and himself):
             return referral
+        _refuse_unused(unit, "advocate_id", referral.advocate_id)
+        _refuse_unused(unit, "friend_id", friend_id)
         moved = referral.rejected(RejectReason.SELF_REFERRAL, at) if himself else referral.joined(friend_id, at)
         saved = unit.of(Referral).save(moved)
         unit.commit()
@@ -138,6 +156,7 @@ def _pay(unit: UnitOfWork, rules: ReferralProgram, referral: Referral, at: datet
     due = dict(level_points(rules, _above(unit, rules, referral.advocate_id)))
     if rules.friend_points:
         due[referral.friend_id] = due.get(referral.friend_id, 0) + rules.friend_points
+    due = {member: points for member, points in due.items() if why_not_used(unit, member) is None}
     take_from_budget(unit, rules.program, sum(due.values()), at)
     for member, points in due.items():
         earn = Earn(points, reason=f"referral {referral.code}")
@@ -157,7 +176,7 @@ def qualify(store: Store, referral_id: UUID, at: datetime, *, actor: str | None 
     InvalidTransitionError
         If nobody has joined by it, or it has expired.
     InvalidValueError
-        If the budget of the programme is used up.
+        If the budget of the programme is used up, or the data of either side may not be used: the referral stays as it is.
     Transient, Conflict
         If another qualified at the same time; nothing was written, call it again.
     """
@@ -198,7 +217,9 @@ def _decide(
         rules = _program(unit, referral.program_code)
         others, counted = _others(unit, referral, rules)
         qualified = referral if referral.status is ReferralStatus.QUALIFIED else referral.qualified(at)
+        _refuse_unused(unit, "advocate_id", referral.advocate_id)
         assert qualified.friend_id is not None and qualified.qualified_at is not None  # noqa: PT018  # both follow from the status
+        _refuse_unused(unit, "friend_id", qualified.friend_id)
         friend = unit.of(Customer).get(qualified.friend_id)
         reasons = judge(
             rules,

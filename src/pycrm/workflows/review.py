@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import date
 from typing import Literal
+from uuid import UUID
 
 import numpy as np
 import pandas as pd
@@ -24,7 +25,8 @@ from pycrm.model.assessment import Assessment, Tier
 from pycrm.model.customer import Customer
 from pycrm.model.predicate import reach, where
 from pycrm.segmentation import STANDARD_SEGMENTS, Concentration, Migration, concentration, migration_matrix
-from pycrm.storage.lookups import IN_USE
+from pycrm.storage.identity import aliases
+from pycrm.storage.lookups import IN_USE, not_in_use
 from pycrm.storage.protocols import Store, UnitOfWork
 from pycrm.storage.query import Query
 
@@ -62,7 +64,10 @@ def compare(
     later: tuple[str, date],
     by: Literal["segment", "tier"] = "tier",
 ) -> SnapshotComparison:
-    """Compare two snapshots of `differentiate.assess`.
+    """Compare two snapshots of `differentiate.assess`, by who everybody is today.
+
+    Of customers who were merged since, a snapshot counts the assessment of the one who stayed, else the first of those merged
+    into him. Whose data is restricted or was erased is in neither.
 
     Parameters
     ----------
@@ -206,10 +211,18 @@ def _all_customers(unit: UnitOfWork) -> Iterator[Customer]:
 
 
 def _snapshot(unit: UnitOfWork, run: str, as_of: date) -> pd.DataFrame:
+    now, unused = aliases(unit), not_in_use(unit)
+    asked = Query(Assessment, (where("run") == run) & (where("as_of") == as_of))
+    found = [one for batch in unit.of(Assessment).stream(asked) for one in batch]
+    # Who stayed comes first, so that his own assessment counts; of several merged into him, the same one in every store.
+    found.sort(key=lambda one: (one.customer_id in now.into, str(one.customer_id)))
+    of_today: dict[UUID, Assessment] = {}
+    for one in found:
+        of_today.setdefault(now.of(one.customer_id), one)
     rows = [
-        (one.customer_id, one.tier.value, one.segment or "none", float(one.historic_value.amount), one.since)
-        for batch in unit.of(Assessment).stream(Query(Assessment, (where("run") == run) & (where("as_of") == as_of)))
-        for one in batch
+        (id, one.tier.value, one.segment or "none", float(one.historic_value.amount), one.since)
+        for id, one in of_today.items()
+        if id not in unused
     ]
     if not rows:
         raise NotEstimableError(
