@@ -167,10 +167,9 @@ def reward_content(
     author, found = contribution.author_id, []
     with store.begin(actor=actor, cause="points for content") as unit:
         why = why_not_used(unit, author)
-        refused = refused if why is None else (*refused, why)
         balance = 0
         counted = attrs.evolve(contribution, valued_by=_other_people(unit, contribution))
-        refused = reward_refusals(counted, valued=valued)
+        refused = (*reward_refusals(counted, valued=valued), *(() if why is None else (why,)))
         for rule in _rules(unit, program, "content"):
             key = f"content:{contribution.id}:{rule.code}"
             account, first, beside = _earned_in(unit, author, program, key)
