@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from enum import Enum
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import attrs
 
@@ -17,12 +17,14 @@ __all__ = [
     "is_fraction",
     "is_line",
     "is_storable",
+    "listed",
     "optional",
     "set_of",
     "tuple_of",
     "within",
 ]
 
+V = TypeVar("V")
 Check: TypeAlias = "Callable[[Any, attrs.Attribute[Any], Any], None]"
 
 
@@ -99,6 +101,23 @@ def is_fraction(_: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
 
 
 _share = within(0, 1)
+
+
+def listed(name: str, values: Any, kind: type[V]) -> list[V]:
+    """Return an argument of many values as a list; refuse a single one, and one of another kind.
+
+    Examples
+    --------
+    >>> listed("codes", ("a", "b"), str)
+    ['a', 'b']
+    """
+    if isinstance(values, str | kind) or not isinstance(values, Iterable):
+        raise InvalidValueError(name, values, f"give a list of {kind.__name__}")
+    found = list(values)
+    for value in found:
+        if not isinstance(value, kind):
+            raise InvalidValueError(name, value, f"give only {kind.__name__} in it")
+    return found
 
 
 def is_storable(text: str) -> bool:

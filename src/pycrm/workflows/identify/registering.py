@@ -9,6 +9,7 @@ import attrs
 from attrs import define, field
 
 from pycrm.errors import InvalidValueError
+from pycrm.model.checks import listed
 from pycrm.model.correction import CORRECTION
 from pycrm.model.import_run import ImportOutcome, RowStatus
 from pycrm.model.predicate import where
@@ -87,7 +88,7 @@ def register(
     """
     if on_match not in {"refuse", "skip", "update", "replace"}:
         raise InvalidValueError("on_match", on_match, "choose refuse, skip, update or replace")
-    given = list(records)
+    given = listed("records", records, SourceRecord)
     with store.begin(read_only=dry_run, actor=actor, cause="identify.register") as unit:
         made = _Registering(_held(unit, given), _erased(unit), on_match)
         outcomes = [made.take(row, record) for row, record in enumerate(given)]

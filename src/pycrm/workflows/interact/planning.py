@@ -14,6 +14,7 @@ from pycrm.bulk import evaluate_columns
 from pycrm.errors import InvalidValueError
 from pycrm.experiments import held_out
 from pycrm.model.assessment import Assessment
+from pycrm.model.checks import listed
 from pycrm.model.consent import Permission
 from pycrm.model.contact_policy import ContactPolicy
 from pycrm.model.customer import Customer
@@ -188,7 +189,7 @@ def plan(
     InvalidValueError
         If `at` lies before the newest intent, a route comes twice, or a rate is no share.
     """
-    channels = [route.channel for route in routes]
+    channels = [route.channel for route in listed("routes", routes, Route)]
     if len(set(channels)) != len(channels):
         raise InvalidValueError("routes", channels, "give each channel once")
     for code, rate in (rates or {}).items():

@@ -12,6 +12,7 @@ import attrs
 from attrs import define, field, frozen
 
 from pycrm.errors import InvalidValueError
+from pycrm.model.checks import listed
 from pycrm.model.consent import CaptureSource, ConsentEntry, ConsentStatus
 from pycrm.model.contact import Channel
 from pycrm.model.contact_event import ContactEvent, ContactEventKind
@@ -123,7 +124,7 @@ def record(
     if not 0.0 <= click_confidence <= 1.0:
         raise InvalidValueError("click_confidence", click_confidence, "give a number from 0 to 1")
     at = instant(at)
-    asked = list(events)
+    asked = listed("events", events, ContactEvent)
     with store.begin(actor=actor, cause="interact.record") as unit:
         report = _Recorder.of(unit, asked, at, click_confidence).go(unit, asked)
         unit.commit()

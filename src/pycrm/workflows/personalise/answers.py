@@ -12,6 +12,7 @@ import numpy as np
 from attrs import frozen
 
 from pycrm.errors import InvalidDataError
+from pycrm.model.checks import listed
 from pycrm.model.evidence import Actor
 from pycrm.model.money import Money
 from pycrm.model.offer import Offer, OfferDecision
@@ -64,12 +65,13 @@ def record(store: Store, outcomes: Sequence[OfferOutcome], *, actor: str | None 
         Naming the row of an outcome of a decision that is not known, that comes before its decision, or that contradicts the one
         that is kept; nothing is kept then.
     """
+    given = listed("outcomes", outcomes, OfferOutcome)
     with store.begin(actor=actor, cause="personalise.record") as unit:
         kept = _held(unit)
         made: list[OfferOutcome] = []
         repeated = 0
         decisions = unit.of(OfferDecision)
-        for row, outcome in enumerate(outcomes):
+        for row, outcome in enumerate(given):
             decision = decisions.find(outcome.decision_id)
             if decision is None:
                 fix = "there is no such decision; give the id of one, and record it in the store it was made in"
