@@ -105,6 +105,21 @@ def test_what_was_erased_is_told_without_what_it_said(store):
     assert [claim.payload["version"] for claim in claims] == [2, 3]
 
 
+def test_what_this_unit_has_announced_is_told_anew_with_the_rest(store):
+    held = store.run(lambda unit: unit.products.add(pen("A1")))
+
+    def work(unit):
+        unit.products.save(attrs.evolve(held, name="Blue"))
+
+        def rewrite(kind, told):
+            return {**told, "fields": {}} if kind == "event" else told
+
+        return unit.retell(rewrite)
+
+    assert store.run(work) == 1
+    assert [claim.payload["fields"] for claim in store.claim("relay")] == [{}, {}]
+
+
 def test_a_model_the_store_does_not_keep_cannot_be_announced():
     with pytest.raises(InvalidQuery):
         MemoryStore(announce={int})

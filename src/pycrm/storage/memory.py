@@ -737,8 +737,11 @@ class MemoryUnit(Unit):
         """Pass all plain data beside the entities through `rewrite`; see `Redacting`."""
         self._check_writable()
         self._rewrites.append(rewrite)
+        before = self._events
+        self._events = [(kind, rewrite("event", payload)) for kind, payload in before]
+        own = sum(one != other for one, other in zip(before, self._events, strict=True))
         with self._lock:
-            return self._tenant.retold(rewrite, self._erased, keep=False)
+            return own + self._tenant.retold(rewrite, self._erased, keep=False)
 
     def history(self, model: type[Any], id: UUID, /) -> Sequence[Change]:
         """Return the audit trail of one entity, oldest first."""

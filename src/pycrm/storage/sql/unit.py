@@ -309,6 +309,7 @@ class SqlUnit(Unit):
         """Pass all plain data beside the entities through `rewrite`; see `Redacting`."""
         self._check_writable()
         self._flush_audit()
+        self._flush_events()
         return retell(self, rewrite)
 
     def history(self, model: type[Any], id: UUID, /) -> Sequence[Change]:
