@@ -518,3 +518,33 @@ def test_complaints_tell_of_needs_until_the_customer_states_his_own():
     assert report.rows["facts"] == 1
     early = differentiate.assess(store, as_of=TODAY - timedelta(days=12), needs=NeedsRules(), signs=signs)
     assert [gap.strength for gap in early.gaps] == [0.9]
+
+
+def test_a_grade_lifts_to_a_tier_by_a_versioned_rule_and_never_lowers():
+    people = [customer(f"c{n}", country="ES" if n in {0, 4, 5} else "DE") for n in range(6)]
+    bought = [order(who, n, 20, 10 * (n + 1)) for n, who in enumerate(people[:5])]
+    owed = UnallocatedRefund(key="r", customer_id=people[5].id, at=NOW - timedelta(days=9), amount=Money(5, EUR))
+    store = store_of(*people, *bought, owed)
+    rules = ScoringRules(
+        version="1", rules=(ProfileRule(name="home", column="country", test="equals", value="ES", points=60),)
+    )
+    plain = differentiate.assess(store, as_of=TODAY, scoring=rules)
+    before = {one.customer_id: one for one in everything(store, Assessment)}
+    grade = before[people[0].id].grade
+    assert grade == before[people[4].id].grade == before[people[5].id].grade != before[people[1].id].grade
+    lift = differentiate.GradeRule(version="2026-1", at_least={grade: Tier.MIGRATOR})
+    lifted = differentiate.assess(store, as_of=TODAY, scoring=rules, grades=lift)
+    after = {one.customer_id: one for one in everything(store, Assessment)}
+    assert (before[people[0].id].tier, after[people[0].id].tier) == (Tier.LOW_MAINTENANCE, Tier.MIGRATOR)
+    assert any("by rule 2026-1" in reason.text for reason in after[people[0].id].reasons)
+    assert after[people[4].id].tier is before[people[4].id].tier is Tier.MOST_VALUABLE
+    assert after[people[5].id].tier is Tier.BELOW_ZERO
+    assert lifted.tiers["migrator"] == plain.tiers["migrator"] + 1
+
+
+def test_a_grade_rule_needs_scores_and_lifts_to_nowhere_below():
+    lift = differentiate.GradeRule(version="1", at_least={"A1": Tier.MIGRATOR})
+    with pytest.raises(InvalidValueError, match="give scoring"):
+        differentiate.assess(store_of(customer("a")), as_of=TODAY, grades=lift)
+    with pytest.raises(InvalidValueError, match="above below zero"):
+        differentiate.GradeRule(version="1", at_least={"A1": Tier.BELOW_ZERO})

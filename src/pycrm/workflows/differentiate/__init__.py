@@ -5,6 +5,7 @@ from pycrm.workflows.differentiate.asking import AGE_BAND, CARED_FOR
 from pycrm.workflows.differentiate.assessing import assess
 from pycrm.workflows.differentiate.auditing import policy_of
 from pycrm.workflows.differentiate.finding import DifferentiateReport
+from pycrm.workflows.differentiate.grading import GradeRule
 from pycrm.workflows.differentiate.provenance import Provenance, rows_of
 from pycrm.workflows.differentiate.valuing import FEWEST_RETURNING, Horizon, Valuation, value_orders
 
@@ -14,6 +15,7 @@ __all__ = [
     "FEWEST_RETURNING",
     "Alert",
     "DifferentiateReport",
+    "GradeRule",
     "Horizon",
     "Provenance",
     "Valuation",

@@ -17,6 +17,7 @@ from pycrm.segmentation import (
     NeedsRules,
     TierRules,
 )
+from pycrm.workflows.differentiate.grading import GradeRule
 from pycrm.workflows.differentiate.valuing import Horizon
 
 __all__ = ["AGE_BAND", "CARED_FOR", "Asked"]
@@ -44,6 +45,7 @@ class Asked:
     satisfaction: Mapping[tuple[UUID, str], float]
     signs: tuple[NeedSign, ...]
     scoring: ScoringRules | None
+    grades: GradeRule | None
     policy: str | None
     audit: tuple[str, ...]
     min_rows: int

@@ -30,6 +30,7 @@ from pycrm.workflows.differentiate.asking import Asked
 from pycrm.workflows.differentiate.auditing import audit_groups, stored_plan
 from pycrm.workflows.differentiate.comparing import former_tiers, migration_since
 from pycrm.workflows.differentiate.finding import DifferentiateReport
+from pycrm.workflows.differentiate.grading import GradeRule, lift_tiers
 from pycrm.workflows.differentiate.keeping import keep, money
 from pycrm.workflows.differentiate.needing import find_needs
 from pycrm.workflows.differentiate.reading import Books, People
@@ -55,6 +56,7 @@ def assess(
     satisfaction: Mapping[tuple[UUID, str], float] | None = None,
     signs: Sequence[NeedSign] = (),
     scoring: ScoringRules | None = None,
+    grades: GradeRule | None = None,
     policy: str | None = None,
     audit: Sequence[str] = (),
     min_rows: int = 20,
@@ -89,6 +91,8 @@ def assess(
         Which tickets and complaints say that somebody has a need; with `needs`, what is concluded counts where nothing better is known.
     scoring : ScoringRules, optional
         Scores every customer; profile rules read columns of `facts_of` and paths on the customer, event rules the interactions.
+    grades : GradeRule, optional
+        Which tier a grade lifts to, and so what treatment he gets; it needs `scoring`.
     policy : str, optional
         The edition of a stored `TreatmentPlan`: what each tier gets. It needs `audit`.
     audit : sequence of str
@@ -106,7 +110,7 @@ def assess(
     NotEstimableError
         If there is no order yet.
     InvalidValueError
-        If a policy comes without an audit, or is not in the store.
+        If a policy comes without an audit, or is not in the store; if grades come without scoring.
     """
     if type(as_of) is not date or as_of >= date.max:
         raise InvalidValueError(
@@ -118,6 +122,10 @@ def assess(
         raise InvalidValueError("audit", audit, f"give a list of paths, [{audit!r}]")
     if policy is not None and not audit:
         raise InvalidValueError("audit", audit, "a treatment policy is never without its audit; name the groups")
+    if grades is not None and scoring is None:
+        raise InvalidValueError(
+            "grades", grades.version, "a grade comes from scores; give scoring=ScoringRules(...) too"
+        )
     try:
         local = ZoneInfo(zone)
     except (ZoneInfoNotFoundError, ValueError, TypeError, OSError):
@@ -135,6 +143,7 @@ def assess(
         satisfaction={} if satisfaction is None else satisfaction,
         signs=tuple(signs),
         scoring=scoring,
+        grades=grades,
         policy=policy,
         audit=tuple(audit),
         min_rows=min_rows,
@@ -159,6 +168,8 @@ def _assess(unit: UnitOfWork, asked: Asked) -> DifferentiateReport:
     frame = customer_frame(people, books, valuation, asked)
     found_needs = find_needs(unit, asked, people, books, frame, notes)
     scores = put_scores(unit, asked, people, frame)
+    if asked.grades is not None:
+        lift_tiers(frame, asked.grades)
     snapshot = Snapshot(
         run=asked.run,
         as_of=asked.as_of,

@@ -42,7 +42,14 @@ def put_scores(unit: UnitOfWork, asked: Asked, people: People, frame: pd.DataFra
     held = engagements(unit, asked.until)
     who = [people.place.get(id, -1) for id in held["customer"]]
     ours = np.asarray([at >= 0 for at in who], dtype=bool)
-    events = pd.DataFrame({"lead": who, "event": held["event"], "kind": held["kind"]}).astype({"lead": np.int64})
+    # Typed by hand: nobody may have done anything yet, and an empty column has no type of its own.
+    events = pd.DataFrame(
+        {
+            "lead": np.asarray(who, dtype=np.int64),
+            "event": pd.Series(held["event"], dtype=object),
+            "kind": pd.Series(held["kind"], dtype=object),
+        }
+    )
     events["time"] = pd.to_datetime(pd.Series(held["time"], dtype=object), utc=True).dt.tz_localize(None)
     moment = asked.until.astimezone(UTC).replace(tzinfo=None)
     scores = score_leads(pd.DataFrame(profiles), events[ours], asked.scoring, as_of=moment)
