@@ -13,6 +13,8 @@ from pycrm.storage.query import Query
 
 if TYPE_CHECKING:
     from pycrm.storage.mapping import Column
+    from pycrm.storage.ordering import Ordering
+    from pycrm.storage.sql.compiler import Clause
     from pycrm.storage.sql.repository import SqlRepository
 
 __all__ = ["Scan"]
@@ -27,6 +29,8 @@ class Scan:
         self._fields = fields
         self._unit = repository._unit
         self._map = repository._map
+        self.ordering: Ordering
+        self.clause: Clause
         self.ordering, self.clause = repository._asked(query)
         for path in fields:
             self._map.knows(path)

@@ -141,7 +141,7 @@ class _Core:
         self.writers: Writers | None = None
         self.folder: tempfile.TemporaryDirectory[str] | None = None
         embedded = False
-        self.own = not isinstance(target, sa.Connection | sa.Engine)
+        self.own: bool = not isinstance(target, sa.Connection | sa.Engine)
         if isinstance(target, sa.Connection):
             self.host = target
             engine = target.engine
