@@ -11,6 +11,7 @@ from pycrm.clv import (
     BetaGeoBetaBinomial,
     BetaGeoCNBDk,
     BetaGeoNBD,
+    GammaGamma,
     ModifiedBetaGeoCNBDk,
     ModifiedBetaGeoNBD,
     ParetoNBD,
@@ -150,3 +151,13 @@ def test_a_smaller_maximum_on_the_way_is_not_taken_for_the_largest():
     fit = ModifiedBetaGeoNBD.fit(sample)
     edge = ModifiedBetaGeoNBD(r=0.0956100822612406, alpha=31.9695403642493, a=123765.41649798377, b=643765.9820664285)
     assert fit.log_likelihood >= edge.log_likelihood(*(sample[name] for name in HISTORY)).sum() - 1e-5
+
+
+@pytest.mark.parametrize("rows", [60, 20_000])
+def test_a_fit_does_not_hang_on_the_order_of_the_customers(rows):
+    random = np.random.default_rng(5)
+    people = BetaGeoNBD(r=0.6, alpha=5.0, a=0.8, b=2.5).simulate(np.full(rows, 52.0), random=random)
+    people["mean_value"] = np.where(people["frequency"] > 0, random.gamma(4.0, 9.0, len(people)), 0.0)
+    for model in (BetaGeoNBD, GammaGamma):
+        first = model.fit(people)
+        assert model.fit(people.sample(frac=1.0, random_state=1)).model == first.model

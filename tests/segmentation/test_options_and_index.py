@@ -5,6 +5,8 @@ import datetime as dt
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from pycrm.errors import InvalidValueError
 from pycrm.experiments import sample_size_for_proportions
@@ -17,6 +19,8 @@ from pycrm.segmentation import (
     profitability,
     rfm_scores,
     rfm_segments,
+    segment_needs,
+    value_needs_grid,
     value_tiers,
 )
 
@@ -75,3 +79,22 @@ def test_a_model_and_limits_of_another_kind_are_refused():
 def test_rows_keep_the_index_they_came_with(call):
     cells = pd.DataFrame({"r": [5, 1], "f": [5, 1], "m": [4, 2]}, index=["ann", "bob"])
     assert call(cells).index.tolist() == ["ann", "bob"]
+
+
+@settings(max_examples=8)
+@given(st.permutations(range(40)))
+def test_in_which_order_customers_are_read_does_not_change_their_groups_of_needs(order):
+    rng = np.random.default_rng(3)
+    rows = {name: rng.random(40).round(2) for name in ("tea", "home", "speed")}
+    shuffled = {name: values[order] for name, values in rows.items()}
+    found, again = (segment_needs(each, columns=list(rows)) for each in (rows, shuffled))
+    assert again.label.tolist() == found.label[order].tolist()
+    assert (again.names, again.profiles) == (found.names, found.profiles)
+    tiers = pd.DataFrame({"tier": "best", "need": [found.names[n] for n in found.label], "worth": rows["tea"] / 3})
+    grid, same = (value_needs_grid(each, need="need", value="worth") for each in (tiers, tiers.iloc[order]))
+    assert same.to_numpy().tolist() == grid.to_numpy().tolist()
+
+
+def test_groups_of_needs_by_nothing_are_refused():
+    with pytest.raises(InvalidValueError, match="columns"):
+        segment_needs({"tea": [1.0, 2.0]}, columns=[])

@@ -109,14 +109,19 @@ def _refused(
 ) -> tuple[Counter[str], tuple[Customer, Sequence[Reason]] | None]:
     said = consents_by_customer(unit, now)
     reasons: Counter[str] = Counter()
-    example = None
+    refused = []
     for customer in unit.of(Customer).get_many(list(bought)):
         answer = may_contact(customer, "email", "marketing", now, consents=said.get(customer.id, ()))
         if not answer:
             reasons.update({reason.code for reason in answer.reasons})
-            if example is None or len(answer.reasons) > len(example[1]):
-                example = (customer, answer.reasons)
-    return reasons, example
+            refused.append((customer, answer.reasons))
+    # Ids are new in each store; the one that is told of must not hang on them.
+    return reasons, min(refused, key=_telling, default=None)
+
+
+def _telling(refused: tuple[Customer, Sequence[Reason]]) -> tuple[int, list[str], str]:
+    customer, reasons = refused
+    return -len(reasons), [reason.code for reason in reasons], customer.display_name
 
 
 def _pair(first: dict[UUID, datetime]) -> tuple[UUID, UUID, datetime] | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 from attrs import field, frozen
@@ -126,11 +125,17 @@ def segment_needs(
     stated = NeedsRules() if rules is None else rules
     rng = np.random.default_rng(stated.seed)
     frame = table.eager(customers)
+    if not columns:
+        raise InvalidValueError("columns", columns, "name at least one column of what they do or need")
+    given = {name: table.numbers(frame, name) for name in columns}
+    # In an order of their own: in which order a store reads its customers must not change what they are found to be.
+    order = np.lexsort([given[name] for name in reversed(columns)])
+    ordered = {name: values[order] for name, values in given.items()}
     tried: tuple[ChoiceOfK, ...] = ()
     k = stated.k
     if k is None:
-        tried, k = _chosen(frame, columns, stated, rng)
-    clusters = fit_clusters(frame, k, columns=columns, rng=rng)
+        tried, k = _chosen(ordered, columns, stated, rng)
+    clusters = fit_clusters(ordered, k, columns=columns, rng=rng)
     numbered = [f"needs {number}" for number in range(1, k + 1)]
     if former:
         clusters, numbered = _recognised(clusters, former)
@@ -144,12 +149,12 @@ def segment_needs(
 
 
 def _chosen(
-    frame: Any, columns: Sequence[str], rules: NeedsRules, rng: np.random.Generator
+    ordered: Mapping[str, NDArray[np.float64]], columns: Sequence[str], rules: NeedsRules, rng: np.random.Generator
 ) -> tuple[tuple[ChoiceOfK, ...], int]:
-    rows = np.arange(len(frame))
+    rows = np.arange(len(ordered[columns[0]]))
     if len(rows) > rules.sample:
         rows = np.sort(rng.choice(len(rows), rules.sample, replace=False))
-    sample = {name: table.numbers(frame, name)[rows] for name in columns}
+    sample = {name: values[rows] for name, values in ordered.items()}
     distinct = len(np.unique(np.column_stack(list(sample.values())), axis=0))
     ks = [k for k in rules.ks if k <= distinct]
     if not ks:

@@ -209,6 +209,8 @@ def value_needs_grid(
         "share": (counts / np.maximum(counts.sum(1, keepdims=True), 1))[np.ix_(rows, columns)].reshape(-1),
     }
     if value is not None:
-        sums = np.bincount(cell, weights=table.numbers(frame, value), minlength=size).reshape(len(tiers), len(names))
+        worth = table.numbers(frame, value)
+        order = np.lexsort((worth, cell))  # the last digits of a sum hang on the order of its parts
+        sums = np.bincount(cell[order], weights=worth[order], minlength=size).reshape(len(tiers), len(names))
         made["value"] = sums[np.ix_(rows, columns)].reshape(-1)
     return table.build(made, like=customers)
