@@ -25,6 +25,7 @@ from pycrm.segmentation import (
     concentration,
     value_needs_grid,
 )
+from pycrm.storage.calm import uncollected
 from pycrm.storage.protocols import Store, UnitOfWork
 from pycrm.workflows.differentiate.asking import Asked
 from pycrm.workflows.differentiate.auditing import audit_groups, stored_plan
@@ -148,7 +149,7 @@ def assess(
         audit=tuple(audit),
         min_rows=min_rows,
     )
-    with store.begin(actor=actor, cause="differentiate.assess") as unit_of_work:
+    with uncollected(), store.begin(actor=actor, cause="differentiate.assess") as unit_of_work:
         report = _assess(unit_of_work, asked)
         unit_of_work.commit()
     return report
