@@ -1,6 +1,7 @@
 """Knowledge of a customer: stated beats observed beats inferred, the future is not known, and gaps say who was asked."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -8,7 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pycrm.errors import InvalidValueError
+from pycrm.model.interest import interest_match
 from pycrm.model.knowledge import CustomerFact, FactKind, FactOrigin, Topic, knowledge_index, knowledge_state, need_gaps
+from pycrm.model.knowledge_plan import Closeness, WantedTopic
 from pycrm.model.time import Period
 
 DAY = datetime(2026, 1, 1, tzinfo=UTC)
@@ -88,3 +91,22 @@ def test_the_index_says_how_well_customers_are_known_and_what_is_least_known():
     assert list(found.known_of.items()) == [(PRICE, 0.5), (SPEED, 1.0)]
     with pytest.raises(InvalidValueError, match="states"):
         knowledge_index([])
+
+
+@pytest.mark.parametrize(
+    ("named", "fields"),
+    [
+        ("worth", {"worth": 0.0}),
+        ("valid_for", {"worth": 1.0, "valid_for": timedelta(0)}),
+        ("purpose", {"worth": 1.0, "closeness": Closeness.INTIMATE}),
+    ],
+)
+def test_a_wanted_topic_that_makes_no_sense_names_the_field(named: str, fields: dict[str, Any]) -> None:
+    with pytest.raises(InvalidValueError, match=named):
+        WantedTopic(topic=Topic(FactKind.NEED, "speed"), **fields)
+
+
+def test_content_cannot_weigh_less_than_nothing() -> None:
+    tea = Topic(FactKind.INTEREST, "tea")
+    with pytest.raises(InvalidValueError, match="at least 0"):
+        interest_match({tea: -1.0}, knowledge_state(UUID(int=1), [], datetime(2026, 3, 1, tzinfo=UTC)))
