@@ -190,6 +190,8 @@ def test_there_is_no_intent_without_a_permission():
     for refused in (Permission(False, WHY), Permission(False), "yes"):
         with pytest.raises(InvalidValueError, match="permission"):
             intent(permission=refused)
+    with pytest.raises(InvalidValueError, match="before it was planned"):
+        intent(send_at=NOON - timedelta(seconds=1))
 
 
 def test_the_facts_of_a_customer_are_one_row_and_what_is_not_known_is_none():
