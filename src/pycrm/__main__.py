@@ -1,6 +1,6 @@
-"""`python -m pycrm report orders.csv` and `python -m pycrm demo`.
+"""`python -m pycrm report orders.csv`, `python -m pycrm demo` and `python -m pycrm check sqlite:///crm.db`.
 
-Exit status: 0 if it worked, 2 if what was given cannot be used (one line says why and what to do), 130 if it was interrupted;
+Exit status: 0 if it worked, 2 if what was given cannot be used or is broken (one line says why and what to do), 130 if it was interrupted;
 in both of the last cases no store and no file was changed.
 """
 
@@ -91,6 +91,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     demo.add_argument("--customers", type=_count, default=1_000, metavar="N", help="how many people (1000)")
     demo.add_argument("--seed", type=_seed, default=1, metavar="N", help="another seed, another business (1)")
+
+    check = commands.add_parser(
+        "check",
+        help="look whether a store is whole",
+        description="Read everything in a store once and name what is broken: documents, values, references, trails, points.",
+    )
+    check.add_argument("store", metavar="URL", help="such as sqlite:///crm.db")
 
     for command in (report, demo):
         command.add_argument(

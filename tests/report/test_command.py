@@ -6,6 +6,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from datetime import UTC, datetime
 from hashlib import sha256
 from itertools import pairwise
@@ -267,6 +268,21 @@ def test_the_demo_names_the_store_it_made(folder, capsys):
     assert path.is_file()
     path.unlink()
     path.parent.rmdir()
+
+
+def test_a_store_is_looked_through_and_what_is_broken_is_named(folder, capsys):
+    assert main(["report", "orders.csv", "--store", "sqlite:///crm.db", "--currency", "EUR"]) == 0
+    capsys.readouterr()
+    assert main(["check", "sqlite:///crm.db"]) == 0
+    assert "nothing is broken" in capsys.readouterr().out
+    with closing(sqlite3.connect("crm.db")) as connection, connection:
+        connection.execute("UPDATE purchase SET document = '[' WHERE number = (SELECT min(number) FROM purchase)")
+    assert main(["check", "sqlite:///crm.db"]) == 2
+    said = capsys.readouterr()
+    assert "document: Order" in said.out
+    assert "restore them from a backup" in said.err
+    assert main(["check", "sqlite:///none.db"]) == 2
+    assert not Path("none.db").exists()
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals as POSIX knows them")

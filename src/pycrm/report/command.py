@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import numpy as np
 
-from pycrm.errors import InvalidValueError, MissingExtraError, PycrmError, SchemaMismatch, UnreadableFileError
+from pycrm.errors import (
+    DocumentError,
+    InvalidValueError,
+    MissingExtraError,
+    PycrmError,
+    SchemaMismatch,
+    UnreadableFileError,
+)
 from pycrm.report.document import as_json
 from pycrm.report.escape import plain
 from pycrm.report.figures import Figures, figures
@@ -45,10 +52,31 @@ def run(given: argparse.Namespace, stream: TextIO) -> Iterator[str]:
     PycrmError
         If what was given cannot be used.
     """
+    if given.command == "check":
+        yield from _check(given.store)
+        return
     kept = [Path(given.file)] if given.command == "report" else []
     kept += [file for file in [_file_of(given.store or "")] if file is not None]
     check_writable([Path(given.out), *([Path(given.json)] if given.json else [])], keep=kept)
     yield from _report(given, stream) if given.command == "report" else _demo(given, stream)
+
+
+def _check(url: str) -> Iterator[str]:
+    from pycrm.storage.integrity import check
+
+    file = _file_of(url)
+    if file is not None and not file.exists():
+        raise UnreadableFileError(str(file), "there is no such file", "give the store that is to be checked")
+    with _opened(url) as store:
+        found = check(store)
+    for fault in found.faults:
+        yield f"{fault.rule}: {fault.model} {fault.id}: {fault.detail}"
+    if found.faults:
+        fix = "restore them from a backup, or look at them by their ids"
+        raise DocumentError(
+            url, "not_whole", f"{len(found.faults)} of {found.entities:,} entities are not as they should be; {fix}"
+        )
+    yield f"{found.entities:,} entities read; nothing is broken."
 
 
 def _report(given: argparse.Namespace, stream: TextIO) -> Iterator[str]:
