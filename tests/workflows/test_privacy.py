@@ -255,7 +255,9 @@ def found_in(store, texts):
         schema = sa.MetaData()
         schema.reflect(connection)
         for table in schema.tables.values():
-            for row in connection.execute(sa.select(*(sa.cast(column, sa.Text) for column in table.columns))):
+            # Bytes are no text to a server: some ids would be, others would break its answer.
+            shown = [c if isinstance(c.type, sa.BINARY) else sa.cast(c, sa.Text) for c in table.columns]
+            for row in connection.execute(sa.select(*shown)):
                 cells = [cell.decode("utf-8", "replace") if isinstance(cell, bytes) else str(cell) for cell in row]
                 found |= {text for text in texts if any(text in cell for cell in cells)}
     return found
