@@ -8,7 +8,7 @@ import warnings
 import numpy as np
 import pandas as pd
 
-warnings.simplefilter("ignore")
+warnings.simplefilter("ignore")  # of the peers, in a process of its own whose last line is the answer
 who, case = sys.argv[1:3]
 CUT = "2011-09-09"
 K = 10
