@@ -8,6 +8,7 @@ opening one costs nothing and committing one costs its changes. The first commit
 from __future__ import annotations
 
 import heapq
+import itertools
 import threading
 import weakref
 from bisect import bisect_left, bisect_right, insort
@@ -37,7 +38,7 @@ from pycrm.storage.codec import DocumentCodec, both_changed, changed_fields, col
 from pycrm.storage.columns import Rows, upsert_each
 from pycrm.storage.mapping import COMPARED_AS, EntityMap, MapSet, search_key
 from pycrm.storage.maps import default_maps
-from pycrm.storage.ordering import Ordering
+from pycrm.storage.ordering import Ordering, Term
 from pycrm.storage.portable import Kept
 from pycrm.storage.protocols import Change, Claim, Isolation, OnConflict, RowOutcome, Told, Upserted
 from pycrm.storage.query import E, Page, Query
@@ -54,8 +55,13 @@ T = TypeVar("T")
 _Key: TypeAlias = "tuple[tuple[str, Any], tuple[str, ...]]"
 
 
+_BEYOND = 1 << 128  # above every id
+
+
 class _Sorted:
     """Entries in order; many new ones are merged at the next look."""
+
+    __slots__ = ("_entries", "_new")
 
     def __init__(self) -> None:
         self._entries: list[Any] = []
@@ -84,6 +90,17 @@ class _Sorted:
                 self._entries.sort()
             self._new.clear()
         return self._entries
+
+    def walk(self, low: Any, high: Any, after: Any, *, descending: bool) -> Iterator[Any]:
+        """Yield the entries from `low` to below `high`, behind `after` in the direction; None leaves a side open."""
+        entries = self.entries
+        first = 0 if low is None else bisect_left(entries, low)
+        end = len(entries) if high is None else bisect_left(entries, high)
+        if after is not None and descending:
+            end = min(end, bisect_left(entries, after))
+        elif after is not None:
+            first = max(first, bisect_right(entries, after))
+        return map(entries.__getitem__, range(end - 1, first - 1, -1) if descending else range(first, end))
 
 
 @define
@@ -118,7 +135,7 @@ class _Table:
         single |= {reference.path for reference in map.references} | {column.path for column in map.searched}
         single |= {rule.paths[0] for rule in map.uniques}
         self.indexes: dict[str, _Sorted] = {path: _Sorted() for path in sorted(single)}
-        self.many: dict[str, dict[str, set[UUID]]] = {path: {} for path in map.many}
+        self.many: dict[str, dict[str, _Sorted]] = {path: {} for path in map.many}
         self.holders: dict[tuple[str, Any], UUID] = {}
         self.last_commit = 0
 
@@ -136,6 +153,10 @@ class _Table:
         held = self.map.held
         return {(path, value) for path in self.indexes if (value := held(entity, path)) is not None}
 
+    def indexed_by(self, path: str) -> bool:
+        """Tell whether the ids with one value at a path are kept in order."""
+        return path in self.indexes or path in self.many
+
     def searched(self, entity: Any) -> set[tuple[str, str]]:
         """Return the values `entity` holds at the paths through collections."""
         return {(path, value) for path in self.many for value in self.map.search_values(entity, path)}
@@ -147,7 +168,7 @@ class _Table:
         for path, value in fresh.difference(*map(self.indexed, known)) if known else fresh:
             self.indexes[path].add((value, id.int, id))
         for path, value in self.searched(entity):
-            self.many[path].setdefault(value, set()).add(id)
+            self.many[path].setdefault(value, _Sorted()).add(id)
 
     def unindex(self, entity: Any, known: Sequence[Any]) -> None:
         """Forget the values of a past state that none of the `known` states holds."""
@@ -155,9 +176,9 @@ class _Table:
         for path, value in self.indexed(entity).difference(*map(self.indexed, known)):
             self.indexes[path].discard((value, id.int, id))
         for path, value in self.searched(entity).difference(*map(self.searched, known)):
-            ids = self.many[path].get(value, set())
+            ids = self.many[path].get(value, _Sorted())
             ids.discard(id)
-            if not ids:
+            if not ids.entries:
                 self.many[path].pop(value, None)
 
 
@@ -502,46 +523,73 @@ class MemoryRepository(Generic[E]):
 
     def _narrowed(self, where: Predicate | None) -> Iterable[UUID] | None:
         """Return ids among which all committed matches are, or None where no index helps."""
-        for part in where.parts if isinstance(where, AllOf) else (where,):
+        for part in _parts(where):
             if not isinstance(part, Where) or part.op not in {Op.EQ, Op.IN}:
                 continue
-            asked = [
-                each.value if hasattr(each, "value") else each
-                for each in (part.value if part.op is Op.IN else (part.value,))
-            ]
+            asked = [_bare(each) for each in (part.value if part.op is Op.IN else (part.value,))]
             if part.path == "id":
                 return [value for value in asked if isinstance(value, UUID)]
-            if part.path in self._table.indexes:
+            if self._table.indexed_by(part.path):
                 return [id for value in asked for id in self._equal(part.path, value)]
-            if part.path in self._table.many:
-                values = self._table.many[part.path]
-                return [id for value in asked if isinstance(value, str) for id in values.get(search_key(value), ())]
         return None
 
-    def _equal(self, path: str, value: Any, after: int = -1) -> Iterator[UUID]:
+    def _equal(self, path: str, value: Any, after: UUID | None = None, *, descending: bool = False) -> Iterator[UUID]:
         """Yield the ids with this value at an indexed path, in order."""
+        if path in self._table.many:
+            ids = self._table.many[path].get(search_key(value)) if isinstance(value, str) else None
+            return iter(()) if ids is None else ids.walk(None, None, after, descending=descending)
         if kind_of(value) != COMPARED_AS[self._map.by_path[path].kind]:
-            return
-        entries = self._table.indexes[path].entries
-        for at in range(bisect_right(entries, (value, after + 0.5)), len(entries)):
-            if entries[at][0] != value:
-                break
-            yield entries[at][2]
+            return iter(())
+        place = None if after is None else (value, after.int, after)
+        found = self._table.indexes[path].walk((value,), (value, _BEYOND), place, descending=descending)
+        return (entry[2] for entry in found)
 
     def _walk(self, query: Query[Any], order: Ordering, start: list[Any] | None) -> Iterator[UUID] | None:
         """Yield committed ids in the order of the query from an index, or return None where none gives this order."""
-        if len(order.terms) != 1 or order.terms[0].descending:
-            return None
-        after = -1 if start is None else start[0].int
-        parts = query.where.parts if isinstance(query.where, AllOf) else (query.where,)
-        for part in parts:
-            if isinstance(part, Where) and part.op is Op.EQ and part.path in self._table.indexes:
-                value = part.value.value if hasattr(part.value, "value") else part.value
-                return self._equal(part.path, value, after)
+        *before, last = order.terms
+        after = None if start is None else start[-1]
+        if not before:
+            for part in _parts(query.where):
+                if isinstance(part, Where) and part.op is Op.EQ and self._table.indexed_by(part.path):
+                    return self._equal(part.path, _bare(part.value), after, descending=last.descending)
         if self._narrowed(query.where) is not None:
             return None
-        entries = self._table.ids.entries
-        return (entries[at][1] for at in range(bisect_right(entries, (after + 0.5,)), len(entries)))
+        if not before:
+            place = None if after is None else (after.int, after)
+            ids = self._table.ids.walk(None, None, place, descending=last.descending)
+            return (entry[1] for entry in ids)
+        term = before[0]
+        if len(before) > 1 or term.descending != last.descending or term.column.path not in self._table.indexes:
+            return None
+        return self._along(term, query, start)
+
+    def _along(self, term: Term, query: Query[Any], start: list[Any] | None) -> Iterator[UUID]:
+        """Yield the ids in the order of an indexed path; a value that an entity held once is passed over."""
+        path, held = term.column.path, self._map.held
+        low, high, missing = None, None, term.column.nullable
+        kind = COMPARED_AS[term.column.kind]
+        for part in _parts(query.where):
+            if isinstance(part, Where) and part.path == path and kind_of(part.value) == kind:
+                missing = False
+                if part.op in {Op.GE, Op.GT}:
+                    low = (_bare(part.value),)
+                elif part.op in {Op.LE, Op.LT}:
+                    high = (_bare(part.value), _BEYOND)
+
+        among_missing = start is not None and start[0] is None
+        last = None if start is None else (start[-1].int, start[-1])
+        place = None if start is None or last is None or among_missing else (start[0], *last)
+        there = self._table.indexes[path].walk(low, high, place, descending=term.descending)
+        rest = self._table.ids.walk(None, None, last if among_missing else None, descending=term.descending)
+        present = ((value, id) for value, _, id in there)
+        absent = ((None, id) for _, id in rest) if missing else iter(())
+        sides: list[Iterator[tuple[Any, Any]]] = [present, absent] if term.nulls_last else [absent, present]
+        if start is not None and among_missing == term.nulls_last:
+            sides = sides[1:]
+        for value, id in itertools.chain(*sides):
+            entity = self._visible(id, deleted=query.deleted)
+            if entity is not None and held(entity, path) == value:
+                yield id
 
     def _found(self, query: Query[Any], order: Ordering, start: list[Any] | None, limit: int | None) -> list[Any]:
         walk = self._walk(query, order, start)
@@ -559,8 +607,10 @@ class MemoryRepository(Generic[E]):
         own = [self._visible(id, deleted=query.deleted) for id in staged]
         known = (e for e in own if e is not None and (where is None or evaluate(where, e)))
         mine = self._sorted(known, order, start, limit) if own else []
-        merged = heapq.merge(committed(), mine, key=lambda entity: entity.id.int) if mine else committed()
-        return [entity for _, entity in zip(range(limit), merged, strict=False)] if limit is not None else list(merged)
+        if not mine:
+            return list(itertools.islice(committed(), limit))
+        merged = heapq.merge(committed(), mine, key=lambda entity: order.position(order.values(entity)))
+        return list(itertools.islice(merged, limit))
 
     @staticmethod
     def _sorted(found: Iterable[Any], order: Ordering, start: list[Any] | None, limit: int | None) -> list[Any]:
@@ -571,6 +621,14 @@ class MemoryRepository(Generic[E]):
         key: Callable[[Any], Any] = lambda pair: pair[0]  # noqa: E731
         chosen = sorted(placed, key=key) if limit is None else heapq.nsmallest(limit, placed, key=key)
         return [entity for _, entity in chosen]
+
+
+def _parts(where: Predicate | None) -> Sequence[Predicate | None]:
+    return where.parts if isinstance(where, AllOf) else (where,)
+
+
+def _bare(value: Any) -> Any:
+    return value.value if hasattr(value, "value") else value
 
 
 class MemoryUnit(Unit):
