@@ -1,4 +1,4 @@
-"""What happened and why: fairness of treatment, cohorts and flows; satisfaction and its drivers."""
+"""What happened and why: fairness of treatment, cohorts and flows; how sales go; satisfaction and its drivers."""
 
 from pycrm.insight.adoption import Adoption, Efficiency, adoption, process_efficiency
 from pycrm.insight.associations import Association, associations
@@ -15,6 +15,16 @@ from pycrm.insight.fraud import REVIEW, ReferralSigns, identity_groups, referral
 from pycrm.insight.loyalty import LoyaltyIndex, loyalty_index
 from pycrm.insight.measures import period_measures
 from pycrm.insight.repeat_sales import RepeatSales, repeat_sales
+from pycrm.insight.sales import (
+    SalesForecast,
+    SalesFunnel,
+    SalesPace,
+    StageStays,
+    sales_forecast,
+    sales_funnel,
+    sales_pace,
+    stage_stays,
+)
 from pycrm.insight.satisfaction import (
     Drivers,
     SurveyScore,
@@ -47,6 +57,10 @@ __all__ = [
     "ReferralSigns",
     "RepeatSales",
     "RetentionTriangle",
+    "SalesForecast",
+    "SalesFunnel",
+    "SalesPace",
+    "StageStays",
     "StageSurvival",
     "Step",
     "SurveyScore",
@@ -71,7 +85,11 @@ __all__ = [
     "referral_signs",
     "repeat_sales",
     "retention_triangle",
+    "sales_forecast",
+    "sales_funnel",
+    "sales_pace",
     "stage_retention",
+    "stage_stays",
     "stage_survival",
     "transition_matrix",
     "unusual_amounts",

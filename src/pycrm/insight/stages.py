@@ -117,10 +117,10 @@ class StageSurvival:
         return float(self.days[below[0]]) if len(below) else float("inf")
 
 
-def _ordered(
+def ordered_steps(
     customer: ArrayLike, to_stage: ArrayLike, at: ArrayLike
-) -> tuple[NDArray[np.int64], NDArray[np.str_], NDArray[np.float64]]:
-    """Return customers by number, stages and seconds since 1970, by customer and time; steps of one instant as they came."""
+) -> tuple[NDArray[np.int64], NDArray[np.str_], NDArray[np.float64], NDArray[np.int64]]:
+    """Return customers by number, stages, seconds since 1970 and rows, by customer and time; steps of one instant as they came."""
     stage = np.asarray(to_stage, dtype=np.str_)
     _, who = np.unique(np.asarray(customer), return_inverse=True)
     seconds = np.asarray(at).astype("datetime64[us]").astype(np.int64) / 1e6
@@ -128,10 +128,10 @@ def _ordered(
         raise InvalidDataError("at", None, len(seconds), f"give {len(stage)} times, one per step")
     who = who.reshape(-1)
     order = np.lexsort((np.arange(len(who)), seconds, who))
-    return who[order], stage[order], seconds[order]
+    return who[order], stage[order], seconds[order], order
 
 
-def _seconds(as_of: Any) -> float:
+def seconds_of(as_of: Any) -> float:
     given = as_of
     if isinstance(as_of, dt.datetime) and as_of.tzinfo is not None:
         given = as_of.astimezone(dt.UTC).replace(tzinfo=None)
@@ -181,8 +181,8 @@ def stage_survival(
     """
     if not 0 < confidence < 1:
         raise InvalidValueError("confidence", confidence, "give a share between 0 and 1")
-    who, stages, seconds = _ordered(customer, to_stage, at)
-    until = _seconds(as_of)
+    who, stages, seconds, _ = ordered_steps(customer, to_stage, at)
+    until = seconds_of(as_of)
     known = seconds <= until
     who, stages, seconds = who[known], stages[known], seconds[known]
     last = np.append(who[1:] != who[:-1], True) if len(who) else np.empty(0, dtype=bool)
@@ -251,7 +251,7 @@ def stage_retention(
     >>> stage_retention(*rows, as_of=dt.date(2026, 2, 28)).rates.tolist()
     [[1.0, 0.5]]
     """
-    who, stages, seconds = _ordered(customer, to_stage, at)
+    who, stages, seconds, _ = ordered_steps(customer, to_stage, at)
     day = np.floor(seconds / _DAY).astype(np.int64)
     today = int(np.datetime64(as_of, "D").astype(np.int64))
     known = day <= today
