@@ -60,7 +60,16 @@ from pycrm.model.next_step import NextStep, StepOption
 from pycrm.model.nurture import NurtureSequence, NurtureStep, ValueKind
 from pycrm.model.offer import Offer, OfferDecision, OfferKind
 from pycrm.model.offer_log import OfferAnswer, OfferOutcome, OfferOverride
+from pycrm.model.opportunity import (
+    BuyingRole,
+    Opportunity,
+    OpportunityChange,
+    OpportunityContact,
+    OpportunityTerms,
+    RecurringAmount,
+)
 from pycrm.model.order import Order, OrderLine, OrderStatus, Product, Refund, UnallocatedRefund
+from pycrm.model.pipeline import Pipeline, PipelineStage, PipelineStageKind
 from pycrm.model.play import Play, PlayAction, PlayTrigger
 from pycrm.model.points_account import Hold, Lot, PointsAccount, RuleTotal
 from pycrm.model.points_command import CapSpan, EarnCap
@@ -1271,6 +1280,108 @@ conversions = st.builds(
     Conversion, **_entity(lead_id=ids, customer_id=ids, opportunity_id=maybe(ids), order_id=ids, at=instants)
 )
 
+
+@st.composite
+def pipelines(draw):
+    """A pipeline of any shape that has an end to every way."""
+    names = draw(st.lists(codes, min_size=3, max_size=6, unique=True))
+    begun, won, lost, *more = names
+    kinds = {won: PipelineStageKind.WON, lost: PipelineStageKind.LOST, begun: PipelineStageKind.OPEN}
+    kinds |= {name: draw(st.sampled_from(PipelineStageKind)) for name in more}
+    spans = maybe(st.timedeltas(timedelta(microseconds=1), timedelta(days=99)))
+    stages = []
+    for name in draw(st.permutations(names)):
+        others = [other for other in names if other != name]
+        following = draw(st.lists(st.sampled_from(others), unique=True, max_size=3))
+        # A way that leads somewhere leads to an end.
+        if following and kinds[name] is PipelineStageKind.OPEN and won not in following:
+            following.append(won)
+        more = {} if kinds[name].is_closed else {"probability": draw(fractions), "stale_after": draw(spans)}
+        stages.append(
+            PipelineStage(
+                code=name,
+                label=draw(text()),
+                kind=kinds[name],
+                next=tuple(following),
+                requires=draw(maybe(predicates)),
+                tasks=draw(many(text())),
+                formerly=(f"old_{name}",) if draw(st.booleans()) and f"old_{name}" not in names else (),
+                **more,
+            )
+        )
+    return Pipeline(
+        **{name: draw(strategy) for name, strategy in _entity().items()},
+        code=draw(codes),
+        revision=draw(st.integers(1, 99)),
+        stages=tuple(stages),
+        stale_after=draw(spans),
+        period=draw(periods()),
+    )
+
+
+@st.composite
+def opportunity_terms(draw):
+    currency = draw(currencies)
+    lines = draw(many(order_lines(currency)))
+    return OpportunityTerms(
+        lines=lines,
+        amount=draw(charge(currency) if not lines else maybe(charge(currency))),
+        recurring=draw(maybe(st.builds(RecurringAmount, charge(currency), st.integers(1, 99)))),
+        expected_close=draw(maybe(dates)),
+        probability=draw(maybe(fractions)),
+    )
+
+
+opportunities = st.builds(
+    Opportunity,
+    **_entity(
+        customer_id=ids,
+        name=text(),
+        pipeline_id=ids,
+        opened_at=instants,
+        contacts=st.lists(st.builds(OpportunityContact, ids, st.sampled_from(BuyingRole)), max_size=3, unique=True).map(
+            tuple
+        ),
+        owner_id=maybe(ids),
+        source=maybe(codes),
+        campaign_id=maybe(ids),
+        lead_id=maybe(ids),
+        first_touch_id=maybe(ids),
+        last_touch_id=maybe(ids),
+        key=text(),
+        changes=st.integers(0, 99),
+    ),
+)
+
+
+@st.composite
+def opportunity_changes(draw):
+    began, at = draw(st.booleans()), draw(days)
+    forced = not began and draw(st.booleans())
+    to = draw(codes)
+    kind = PipelineStageKind.OPEN if began else draw(st.sampled_from(PipelineStageKind))
+    return OpportunityChange(
+        **{name: draw(strategy) for name, strategy in _entity().items()},
+        opportunity_id=draw(ids),
+        number=1 if began else draw(st.integers(2, 99)),
+        pipeline_id=draw(ids),
+        former_pipeline_id=None if began else draw(maybe(ids)),
+        from_stage=None if began else draw(codes.filter(lambda code: code != to)),
+        to_stage=to,
+        kind=kind,
+        allowed=() if forced else (to, *draw(many(codes))),
+        terms=draw(opportunity_terms()) if began else draw(maybe(opportunity_terms())),
+        occurred_at=at,
+        recorded_at=at + draw(st.timedeltas(timedelta(0), timedelta(days=99))),
+        reason=draw(codes),
+        actor=draw(actors) if forced else draw(maybe(actors)),
+        forced=forced,
+        note=draw(text()) if forced else draw(maybe(text())),
+        evidence=draw(many(evidence_refs)),
+        key=draw(text()),
+    )
+
+
 subject_requests = st.builds(
     lambda received, later, **fields: SubjectRequest(received_at=received, done_at=received + later, **fields),
     days,
@@ -1288,6 +1399,9 @@ subject_requests = st.builds(
 ENTITIES = {
     SubjectRequest: subject_requests,
     Conversion: conversions,
+    Opportunity: opportunities,
+    OpportunityChange: opportunity_changes(),
+    Pipeline: pipelines(),
     CustomerFact: customer_facts,
     KnowledgePlan: knowledge_plans(),
     Touchpoint: touchpoints,

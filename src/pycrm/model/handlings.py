@@ -29,6 +29,7 @@ from pycrm.model.merge import MatchDecision, MatchQuestion
 from pycrm.model.next_step import NextStep
 from pycrm.model.offer import OfferDecision
 from pycrm.model.offer_log import OfferOutcome, OfferOverride
+from pycrm.model.opportunity import Opportunity, OpportunityChange, OpportunityTerms
 from pycrm.model.order import Order, OrderLine, Refund, UnallocatedRefund
 from pycrm.model.points_account import PointsAccount
 from pycrm.model.points_entry import PointsEntry
@@ -48,6 +49,9 @@ _S, _B = Sensitivity, LegalBasis
 
 def _all(sensitivity: Sensitivity, names: str) -> dict[str, Sensitivity]:
     return dict.fromkeys(names.split(), sensitivity)
+
+
+_LINE = _all(_S.ACCOUNTING, "sku quantity unit_price discount tax cost") | _all(_S.FREE_TEXT, "description")
 
 
 def _name_of(customer: Customer) -> PersonName | None:
@@ -179,8 +183,7 @@ HANDLINGS: Mapping[type[Any], Handling] = {
             | _all(_S.PARTS, "lines refunds")
             | _all(_S.FREE_TEXT, "custom"),
             parts={
-                OrderLine: _all(_S.ACCOUNTING, "sku quantity unit_price discount tax cost")
-                | _all(_S.FREE_TEXT, "description"),
+                OrderLine: _LINE,
                 Refund: _all(_S.ACCOUNTING, "at amount line quantity") | _all(_S.FREE_TEXT, "reason"),
             },
         ),
@@ -523,6 +526,44 @@ HANDLINGS: Mapping[type[Any], Handling] = {
             fields=_all(_S.KEY, "lead_id")
             | _all(_S.STATISTICS, "from_state to_state occurred_at reason rules_version")
             | _all(_S.STAFF, "actor"),
+        ),
+        Handling(
+            model=Opportunity,
+            purpose="to follow up a sale that may come about",
+            use="who is worked with next, and what sales to expect",
+            since="opened_at",
+            subjects=("customer_id",),
+            fields=_all(
+                _S.KEY,
+                "customer_id pipeline_id contacts owner_id campaign_id lead_id first_touch_id last_touch_id",
+            )
+            | _all(_S.STATISTICS, "opened_at source changes")
+            | _all(_S.IDENTITY, "key")
+            | _all(_S.FREE_TEXT, "name"),
+            blanks={"key": lambda deal: str(deal.id)},
+        ),
+        Handling(
+            model=OpportunityChange,
+            purpose="to know how a sale went on",
+            use="how likely it is, how long sales take, and where they are lost",
+            since="occurred_at",
+            subjects=("opportunity_id",),
+            fields=_all(_S.KEY, "opportunity_id pipeline_id former_pipeline_id evidence")
+            | _all(_S.STATISTICS, "number from_stage to_stage kind allowed occurred_at recorded_at reason forced")
+            | _all(_S.PARTS, "terms")
+            | _all(_S.IDENTITY, "key")
+            | _all(_S.FREE_TEXT, "note")
+            | _all(_S.STAFF, "actor"),
+            parts={
+                OpportunityTerms: _all(_S.STATISTICS, "amount recurring expected_close probability")
+                | _all(_S.PARTS, "lines"),
+                OrderLine: _LINE,
+            },
+            blanks={
+                "key": lambda change: str(change.id),
+                "note": lambda change: None if change.note is None else BLANK,
+                "actor": lambda change: None if change.actor is None else Actor(ActorKind.SYSTEM, BLANK),
+            },
         ),
         Handling(
             model=Conversion,

@@ -20,6 +20,7 @@ from pycrm.model.newsletter import Newsletter
 from pycrm.model.nurture import NurtureSequence
 from pycrm.model.offer import Offer
 from pycrm.model.order import Product
+from pycrm.model.pipeline import Pipeline
 from pycrm.model.play import Play
 from pycrm.model.privacy import Handling, Sensitivity
 from pycrm.model.referral import ReferralProgram
@@ -51,6 +52,7 @@ _PLAIN: Mapping[type[Any], str] = {
     NurtureSequence: "code revision source purpose channel steps ends_when patience",
     Offer: "code name kind percent amount skus eligible purpose period priority fallback needs price margin cost floor_price "
     "stock max_per_customer again_after never_bought requires upgrades suppress_buyers excludes stackable",
+    Pipeline: "code revision stages stale_after period",
     Play: "code revision stage trigger after action text kind purpose channel patience",
     Product: "sku name category list_price cost active custom",
     ProgramBudget: "program max_points given closed_at",

@@ -216,9 +216,13 @@ class Handling:
 
     def _gaps_of(self, part: type[Any], within: str) -> Iterator[str]:
         known = self.parts.get(part, {})
+        attrs.resolve_types(part)
         for each in attrs.fields(part):
             if each.name not in known:
                 yield f"{part.__name__}.{each.name}, in {within!r}, has no sensitivity: add it to `parts` of the handling"
+            elif known[each.name] is _S.PARTS:
+                for inner in _classes(each.type):
+                    yield from self._gaps_of(inner, each.name)
 
     def redacted(self, entity: Any) -> Any:
         """Return `entity` with everything blanked that erasure takes; the same object where nothing is.
@@ -272,12 +276,14 @@ class Handling:
             return CustomFields({replace(name): self._told(each, replace) for name, each in value.items()})
         if attrs.has(type(value)):
             known = self.parts.get(type(value))
-            names = [
-                each.name
-                for each in attrs.fields(type(value))
-                if isinstance(getattr(value, each.name), str) and (known is None or known[each.name] is _S.FREE_TEXT)
-            ]
-            return attrs.evolve(value, **{name: replace(getattr(value, name)) for name in names})
+            told = {}
+            for each in attrs.fields(type(value)):
+                held = getattr(value, each.name)
+                if known is not None and known[each.name] is _S.PARTS:
+                    told[each.name] = self._told(held, replace)
+                elif isinstance(held, str) and (known is None or known[each.name] is _S.FREE_TEXT):
+                    told[each.name] = replace(held)
+            return attrs.evolve(value, **told)
         return value
 
     def _after(self, entity: Any, attribute: attrs.Attribute[Any], value: Any) -> Any:
@@ -286,17 +292,20 @@ class Handling:
             return self.blanks[name](entity)
         sensitivity = self.of(name)
         if sensitivity is _S.PARTS:
-            return tuple(map(self._part, value)) if isinstance(value, tuple) else value and self._part(value)
+            return self._parts(value)
         return _blank(attribute, value) if sensitivity.is_erased else value
 
+    def _parts(self, value: Any) -> Any:
+        return tuple(map(self._part, value)) if isinstance(value, tuple) else value and self._part(value)
+
     def _part(self, part: Any) -> Any:
-        known = self.parts[type(part)]
-        blank = {
-            each.name: _blank(each, getattr(part, each.name))
-            for each in attrs.fields(type(part))
-            if known[each.name].is_erased
-        }
-        return attrs.evolve(part, **blank)
+        known, after = self.parts[type(part)], {}
+        for each in attrs.fields(type(part)):
+            if known[each.name] is _S.PARTS:
+                after[each.name] = self._parts(getattr(part, each.name))
+            elif known[each.name].is_erased:
+                after[each.name] = _blank(each, getattr(part, each.name))
+        return attrs.evolve(part, **after)
 
 
 _HOW = (

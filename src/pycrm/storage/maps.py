@@ -32,7 +32,9 @@ from pycrm.model.next_step import NextStep
 from pycrm.model.nurture import NurtureSequence
 from pycrm.model.offer import Offer, OfferDecision
 from pycrm.model.offer_log import OfferOutcome, OfferOverride
+from pycrm.model.opportunity import Opportunity, OpportunityChange
 from pycrm.model.order import Order, Product, UnallocatedRefund
+from pycrm.model.pipeline import Pipeline
 from pycrm.model.play import Play
 from pycrm.model.points_account import PointsAccount
 from pycrm.model.points_entry import PointsEntry
@@ -253,9 +255,35 @@ def default_maps() -> tuple[EntityMap, ...]:
         EntityMap.of(KnowledgePlan, unique=[("code", "revision")]),
         EntityMap.of(Lead, references=of_customer, indexes=[("customer_id", "created_at"), ("created_at",)]),
         EntityMap.of(LeadChange, references={"lead_id": Lead}, indexes=[("lead_id", "occurred_at")], append_only=True),
+        EntityMap.of(Pipeline, unique=[("code", "revision")], append_only=True),
+        EntityMap.of(
+            Opportunity,
+            unique=[("key",)],
+            references={
+                "customer_id": Customer,
+                "pipeline_id": Pipeline,
+                "campaign_id": Campaign,
+                "lead_id": Lead,
+                "first_touch_id": Touchpoint,
+                "last_touch_id": Touchpoint,
+            },
+            indexes=[("customer_id", "opened_at"), ("opened_at",), ("owner_id",)],
+        ),
+        EntityMap.of(
+            OpportunityChange,
+            unique=[("opportunity_id", "number"), ("opportunity_id", "key")],
+            references={"opportunity_id": Opportunity, "pipeline_id": Pipeline, "former_pipeline_id": Pipeline},
+            indexes=[("occurred_at",)],
+            append_only=True,
+        ),
         EntityMap.of(
             Conversion,
-            references={"lead_id": Lead, "customer_id": Customer, "order_id": Order},
+            references={
+                "lead_id": Lead,
+                "customer_id": Customer,
+                "order_id": Order,
+                "opportunity_id": Opportunity,
+            },
             indexes=["at"],
             append_only=True,
         ),

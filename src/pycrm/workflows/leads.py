@@ -8,6 +8,7 @@ from enum import Enum
 from typing import Any
 from uuid import UUID
 
+import attrs
 import numpy as np
 import pandas as pd
 from attrs import field, frozen
@@ -25,6 +26,7 @@ from pycrm.model.lead import (
     lead_state,
     recycle_due,
 )
+from pycrm.model.opportunity import Opportunity, OpportunityTerms
 from pycrm.model.predicate import where
 from pycrm.model.time import Period, instant
 from pycrm.scoring import (
@@ -40,6 +42,7 @@ from pycrm.storage import read_columns
 from pycrm.storage.engagements import engagements
 from pycrm.storage.identity import aliases
 from pycrm.storage.lookups import not_in_use, why_not_used
+from pycrm.storage.opportunities import add_opportunity
 from pycrm.storage.protocols import Store, UnitOfWork
 from pycrm.storage.query import Query
 
@@ -296,10 +299,32 @@ def convert(
     at: datetime,
     order_id: UUID | None = None,
     opportunity_id: UUID | None = None,
+    opportunity: Opportunity | None = None,
+    terms: OpportunityTerms | None = None,
     reason: str = "bought",
     actor: str | None = None,
 ) -> Conversion:
     """Keep that a lead became a buyer: the line from lead to customer to order or opportunity.
+
+    Parameters
+    ----------
+    store : Store
+        With the lead.
+    lead_id : UUID
+        Which.
+    at : datetime
+        When.
+    order_id, opportunity_id : UUID, optional
+        What came of it, where it is kept already.
+    opportunity : Opportunity, optional
+        A deal that begins with it: opened in the same unit of work, with the lead it came from, and its source where the deal
+        names none.
+    terms : OpportunityTerms, optional
+        On which terms; with `opportunity`, and only with it.
+    reason : str
+        A code.
+    actor : str, optional
+        Who does it, for the audit trail.
 
     Raises
     ------
@@ -308,14 +333,19 @@ def convert(
     InvalidTransitionError
         If it was converted before, or given up and not taken up again.
     InvalidValueError
-        If the customer's data is restricted, or he was erased.
+        If the customer's data is restricted, or he was erased; or the deal is another customer's, or has no terms.
     """
+    if (opportunity is None) != (terms is None):
+        raise InvalidValueError("terms", terms, "give the opportunity and its terms together")
+    if opportunity is not None and opportunity_id is not None:
+        raise InvalidValueError("opportunity_id", opportunity_id, "give one that is kept, or one to open, not both")
     now = instant(at)
     with store.begin(actor=actor, cause="leads.convert") as unit:
         lead = unit.of(Lead).get(lead_id)
         why = why_not_used(unit, lead.customer_id)
         if why is not None:
             raise InvalidValueError("lead_id", lead_id, why.text)
+        home = aliases(unit).of(lead.customer_id)
         history = _all(unit, LeadChange, where("lead_id") == lead_id)
         unit.of(LeadChange).add(
             LeadChange(
@@ -326,10 +356,15 @@ def convert(
                 reason=reason,
             )
         )
+        if opportunity is not None and terms is not None:
+            if aliases(unit).of(opportunity.customer_id) != home:
+                raise InvalidValueError("opportunity", opportunity.customer_id, "give a deal of the lead's customer")
+            begun = attrs.evolve(opportunity, lead_id=lead_id, source=opportunity.source or lead.source)
+            opportunity_id = add_opportunity(unit, begun, terms).id
         made = unit.of(Conversion).add(
             Conversion(
                 lead_id=lead_id,
-                customer_id=aliases(unit).of(lead.customer_id),
+                customer_id=home,
                 order_id=order_id,
                 opportunity_id=opportunity_id,
                 at=now,

@@ -261,6 +261,20 @@ CREATE TABLE offer (
     CONSTRAINT uq_offer_code UNIQUE (tenant, code, live)
 )CHARSET=utf8mb4 ENGINE=InnoDB COLLATE utf8mb4_nopad_bin;
 CREATE INDEX ix_offer_priority ON offer (tenant, priority, id);
+CREATE TABLE pipeline (
+    tenant VARCHAR(64) NOT NULL, 
+    id BINARY(16) NOT NULL, 
+    version BIGINT NOT NULL, 
+    live SMALLINT, 
+    added_at DATETIME(6) NOT NULL, 
+    added_by LONGTEXT, 
+    added_because LONGTEXT, 
+    code VARCHAR(255) NOT NULL, 
+    revision BIGINT NOT NULL, 
+    document LONGTEXT, 
+    PRIMARY KEY (tenant, id), 
+    CONSTRAINT uq_pipeline_code_revision UNIQUE (tenant, code, revision, live)
+)CHARSET=utf8mb4 ENGINE=InnoDB COLLATE utf8mb4_nopad_bin;
 CREATE TABLE play (
     tenant VARCHAR(64) NOT NULL, 
     id BINARY(16) NOT NULL, 
@@ -1280,29 +1294,6 @@ CREATE TABLE action_plan (
     CONSTRAINT fk_action_plan_finding_id FOREIGN KEY(tenant, finding_id) REFERENCES finding (tenant, id)
 )CHARSET=utf8mb4 ENGINE=InnoDB COLLATE utf8mb4_nopad_bin;
 CREATE INDEX ix_action_plan_finding_id ON action_plan (tenant, finding_id, id);
-CREATE TABLE conversion (
-    tenant VARCHAR(64) NOT NULL, 
-    id BINARY(16) NOT NULL, 
-    version BIGINT NOT NULL, 
-    live SMALLINT, 
-    added_at DATETIME(6) NOT NULL, 
-    added_by LONGTEXT, 
-    added_because LONGTEXT, 
-    lead_id BINARY(16) NOT NULL, 
-    customer_id BINARY(16) NOT NULL, 
-    opportunity_id BINARY(16), 
-    order_id BINARY(16), 
-    at DATETIME(6) NOT NULL, 
-    document LONGTEXT, 
-    PRIMARY KEY (tenant, id), 
-    CONSTRAINT fk_conversion_lead_id FOREIGN KEY(tenant, lead_id) REFERENCES lead (tenant, id), 
-    CONSTRAINT fk_conversion_customer_id FOREIGN KEY(tenant, customer_id) REFERENCES customer (tenant, id), 
-    CONSTRAINT fk_conversion_order_id FOREIGN KEY(tenant, order_id) REFERENCES purchase (tenant, id)
-)CHARSET=utf8mb4 ENGINE=InnoDB COLLATE utf8mb4_nopad_bin;
-CREATE INDEX ix_conversion_at ON conversion (tenant, at, id);
-CREATE INDEX ix_conversion_customer_id ON conversion (tenant, customer_id, id);
-CREATE INDEX ix_conversion_lead_id ON conversion (tenant, lead_id, id);
-CREATE INDEX ix_conversion_order_id ON conversion (tenant, order_id, id);
 CREATE TABLE decision (
     tenant VARCHAR(64) NOT NULL, 
     id BINARY(16) NOT NULL, 
@@ -1385,6 +1376,44 @@ CREATE TABLE offer_override (
 CREATE INDEX ix_offer_override_at ON offer_override (tenant, at, id);
 CREATE INDEX ix_offer_override_decision_id ON offer_override (tenant, decision_id, id);
 CREATE INDEX ix_offer_override_offer_id ON offer_override (tenant, offer_id, id);
+CREATE TABLE opportunity (
+    tenant VARCHAR(64) NOT NULL, 
+    id BINARY(16) NOT NULL, 
+    version BIGINT NOT NULL, 
+    live SMALLINT, 
+    added_at DATETIME(6) NOT NULL, 
+    added_by LONGTEXT, 
+    added_because LONGTEXT, 
+    customer_id BINARY(16) NOT NULL, 
+    name LONGTEXT NOT NULL, 
+    pipeline_id BINARY(16) NOT NULL, 
+    opened_at DATETIME(6) NOT NULL, 
+    owner_id BINARY(16), 
+    source LONGTEXT, 
+    campaign_id BINARY(16), 
+    lead_id BINARY(16), 
+    first_touch_id BINARY(16), 
+    last_touch_id BINARY(16), 
+    `key` VARCHAR(255) NOT NULL, 
+    changes BIGINT NOT NULL, 
+    document LONGTEXT, 
+    PRIMARY KEY (tenant, id), 
+    CONSTRAINT uq_opportunity_key UNIQUE (tenant, `key`, live), 
+    CONSTRAINT fk_opportunity_customer_id FOREIGN KEY(tenant, customer_id) REFERENCES customer (tenant, id), 
+    CONSTRAINT fk_opportunity_pipeline_id FOREIGN KEY(tenant, pipeline_id) REFERENCES pipeline (tenant, id), 
+    CONSTRAINT fk_opportunity_campaign_id FOREIGN KEY(tenant, campaign_id) REFERENCES campaign (tenant, id), 
+    CONSTRAINT fk_opportunity_lead_id FOREIGN KEY(tenant, lead_id) REFERENCES lead (tenant, id), 
+    CONSTRAINT fk_opportunity_first_touch_id FOREIGN KEY(tenant, first_touch_id) REFERENCES touchpoint (tenant, id), 
+    CONSTRAINT fk_opportunity_last_touch_id FOREIGN KEY(tenant, last_touch_id) REFERENCES touchpoint (tenant, id)
+)CHARSET=utf8mb4 ENGINE=InnoDB COLLATE utf8mb4_nopad_bin;
+CREATE INDEX ix_opportunity_campaign_id ON opportunity (tenant, campaign_id, id);
+CREATE INDEX ix_opportunity_customer_id_opened_at ON opportunity (tenant, customer_id, opened_at, id);
+CREATE INDEX ix_opportunity_first_touch_id ON opportunity (tenant, first_touch_id, id);
+CREATE INDEX ix_opportunity_last_touch_id ON opportunity (tenant, last_touch_id, id);
+CREATE INDEX ix_opportunity_lead_id ON opportunity (tenant, lead_id, id);
+CREATE INDEX ix_opportunity_opened_at ON opportunity (tenant, opened_at, id);
+CREATE INDEX ix_opportunity_owner_id ON opportunity (tenant, owner_id, id);
+CREATE INDEX ix_opportunity_pipeline_id ON opportunity (tenant, pipeline_id, id);
 CREATE TABLE points_entry (
     tenant VARCHAR(64) NOT NULL, 
     id BINARY(16) NOT NULL, 
@@ -1409,3 +1438,61 @@ CREATE TABLE points_entry (
     CONSTRAINT fk_points_entry_account_id FOREIGN KEY(tenant, account_id) REFERENCES points_account (tenant, id)
 )CHARSET=utf8mb4 ENGINE=InnoDB COLLATE utf8mb4_nopad_bin;
 CREATE INDEX ix_points_entry_account_id_number ON points_entry (tenant, account_id, number, id);
+CREATE TABLE conversion (
+    tenant VARCHAR(64) NOT NULL, 
+    id BINARY(16) NOT NULL, 
+    version BIGINT NOT NULL, 
+    live SMALLINT, 
+    added_at DATETIME(6) NOT NULL, 
+    added_by LONGTEXT, 
+    added_because LONGTEXT, 
+    lead_id BINARY(16) NOT NULL, 
+    customer_id BINARY(16) NOT NULL, 
+    opportunity_id BINARY(16), 
+    order_id BINARY(16), 
+    at DATETIME(6) NOT NULL, 
+    document LONGTEXT, 
+    PRIMARY KEY (tenant, id), 
+    CONSTRAINT fk_conversion_lead_id FOREIGN KEY(tenant, lead_id) REFERENCES lead (tenant, id), 
+    CONSTRAINT fk_conversion_customer_id FOREIGN KEY(tenant, customer_id) REFERENCES customer (tenant, id), 
+    CONSTRAINT fk_conversion_order_id FOREIGN KEY(tenant, order_id) REFERENCES purchase (tenant, id), 
+    CONSTRAINT fk_conversion_opportunity_id FOREIGN KEY(tenant, opportunity_id) REFERENCES opportunity (tenant, id)
+)CHARSET=utf8mb4 ENGINE=InnoDB COLLATE utf8mb4_nopad_bin;
+CREATE INDEX ix_conversion_at ON conversion (tenant, at, id);
+CREATE INDEX ix_conversion_customer_id ON conversion (tenant, customer_id, id);
+CREATE INDEX ix_conversion_lead_id ON conversion (tenant, lead_id, id);
+CREATE INDEX ix_conversion_opportunity_id ON conversion (tenant, opportunity_id, id);
+CREATE INDEX ix_conversion_order_id ON conversion (tenant, order_id, id);
+CREATE TABLE opportunity_change (
+    tenant VARCHAR(64) NOT NULL, 
+    id BINARY(16) NOT NULL, 
+    version BIGINT NOT NULL, 
+    live SMALLINT, 
+    added_at DATETIME(6) NOT NULL, 
+    added_by LONGTEXT, 
+    added_because LONGTEXT, 
+    opportunity_id BINARY(16) NOT NULL, 
+    number BIGINT NOT NULL, 
+    pipeline_id BINARY(16) NOT NULL, 
+    former_pipeline_id BINARY(16), 
+    from_stage LONGTEXT, 
+    to_stage LONGTEXT NOT NULL, 
+    kind LONGTEXT NOT NULL, 
+    occurred_at DATETIME(6) NOT NULL, 
+    recorded_at DATETIME(6) NOT NULL, 
+    reason LONGTEXT NOT NULL, 
+    forced TINYINT(1) NOT NULL, 
+    note LONGTEXT, 
+    `key` VARCHAR(255) NOT NULL, 
+    document LONGTEXT, 
+    PRIMARY KEY (tenant, id), 
+    CONSTRAINT uq_opportunity_change_opportunity_id_number UNIQUE (tenant, opportunity_id, number, live), 
+    CONSTRAINT uq_opportunity_change_opportunity_id_key UNIQUE (tenant, opportunity_id, `key`, live), 
+    CONSTRAINT fk_opportunity_change_opportunity_id FOREIGN KEY(tenant, opportunity_id) REFERENCES opportunity (tenant, id), 
+    CONSTRAINT fk_opportunity_change_pipeline_id FOREIGN KEY(tenant, pipeline_id) REFERENCES pipeline (tenant, id), 
+    CONSTRAINT fk_opportunity_change_former_pipeline_id FOREIGN KEY(tenant, former_pipeline_id) REFERENCES pipeline (tenant, id)
+)CHARSET=utf8mb4 ENGINE=InnoDB COLLATE utf8mb4_nopad_bin;
+CREATE INDEX ix_opportunity_change_former_pipeline_id ON opportunity_change (tenant, former_pipeline_id, id);
+CREATE INDEX ix_opportunity_change_occurred_at ON opportunity_change (tenant, occurred_at, id);
+CREATE INDEX ix_opportunity_change_opportunity_id ON opportunity_change (tenant, opportunity_id, id);
+CREATE INDEX ix_opportunity_change_pipeline_id ON opportunity_change (tenant, pipeline_id, id);

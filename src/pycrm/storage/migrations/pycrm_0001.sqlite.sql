@@ -274,6 +274,21 @@ CREATE TABLE offer (
 )
  STRICT;
 CREATE INDEX ix_offer_priority ON offer (tenant, priority, id);
+CREATE TABLE pipeline (
+    tenant TEXT NOT NULL, 
+    id BLOB NOT NULL, 
+    version INTEGER NOT NULL, 
+    live INTEGER, 
+    added_at TEXT NOT NULL, 
+    added_by TEXT, 
+    added_because TEXT, 
+    code TEXT NOT NULL, 
+    revision INTEGER NOT NULL, 
+    document TEXT, 
+    PRIMARY KEY (tenant, id), 
+    CONSTRAINT uq_pipeline_code_revision UNIQUE (tenant, code, revision, live)
+)
+ STRICT;
 CREATE TABLE play (
     tenant TEXT NOT NULL, 
     id BLOB NOT NULL, 
@@ -1350,30 +1365,6 @@ CREATE TABLE action_plan (
 )
  STRICT;
 CREATE INDEX ix_action_plan_finding_id ON action_plan (tenant, finding_id, id) WHERE finding_id IS NOT NULL;
-CREATE TABLE conversion (
-    tenant TEXT NOT NULL, 
-    id BLOB NOT NULL, 
-    version INTEGER NOT NULL, 
-    live INTEGER, 
-    added_at TEXT NOT NULL, 
-    added_by TEXT, 
-    added_because TEXT, 
-    lead_id BLOB NOT NULL, 
-    customer_id BLOB NOT NULL, 
-    opportunity_id BLOB, 
-    order_id BLOB, 
-    at TEXT NOT NULL, 
-    document TEXT, 
-    PRIMARY KEY (tenant, id), 
-    CONSTRAINT fk_conversion_lead_id FOREIGN KEY(tenant, lead_id) REFERENCES lead (tenant, id), 
-    CONSTRAINT fk_conversion_customer_id FOREIGN KEY(tenant, customer_id) REFERENCES customer (tenant, id), 
-    CONSTRAINT fk_conversion_order_id FOREIGN KEY(tenant, order_id) REFERENCES purchase (tenant, id)
-)
- STRICT;
-CREATE INDEX ix_conversion_at ON conversion (tenant, at, id);
-CREATE INDEX ix_conversion_customer_id ON conversion (tenant, customer_id, id);
-CREATE INDEX ix_conversion_lead_id ON conversion (tenant, lead_id, id);
-CREATE INDEX ix_conversion_order_id ON conversion (tenant, order_id, id) WHERE order_id IS NOT NULL;
 CREATE TABLE decision (
     tenant TEXT NOT NULL, 
     id BLOB NOT NULL, 
@@ -1460,6 +1451,45 @@ CREATE TABLE offer_override (
 CREATE INDEX ix_offer_override_at ON offer_override (tenant, at, id);
 CREATE INDEX ix_offer_override_decision_id ON offer_override (tenant, decision_id, id);
 CREATE INDEX ix_offer_override_offer_id ON offer_override (tenant, offer_id, id) WHERE offer_id IS NOT NULL;
+CREATE TABLE opportunity (
+    tenant TEXT NOT NULL, 
+    id BLOB NOT NULL, 
+    version INTEGER NOT NULL, 
+    live INTEGER, 
+    added_at TEXT NOT NULL, 
+    added_by TEXT, 
+    added_because TEXT, 
+    customer_id BLOB NOT NULL, 
+    name TEXT NOT NULL, 
+    pipeline_id BLOB NOT NULL, 
+    opened_at TEXT NOT NULL, 
+    owner_id BLOB, 
+    source TEXT, 
+    campaign_id BLOB, 
+    lead_id BLOB, 
+    first_touch_id BLOB, 
+    last_touch_id BLOB, 
+    "key" TEXT NOT NULL, 
+    changes INTEGER NOT NULL, 
+    document TEXT, 
+    PRIMARY KEY (tenant, id), 
+    CONSTRAINT uq_opportunity_key UNIQUE (tenant, "key", live), 
+    CONSTRAINT fk_opportunity_customer_id FOREIGN KEY(tenant, customer_id) REFERENCES customer (tenant, id), 
+    CONSTRAINT fk_opportunity_pipeline_id FOREIGN KEY(tenant, pipeline_id) REFERENCES pipeline (tenant, id), 
+    CONSTRAINT fk_opportunity_campaign_id FOREIGN KEY(tenant, campaign_id) REFERENCES campaign (tenant, id), 
+    CONSTRAINT fk_opportunity_lead_id FOREIGN KEY(tenant, lead_id) REFERENCES lead (tenant, id), 
+    CONSTRAINT fk_opportunity_first_touch_id FOREIGN KEY(tenant, first_touch_id) REFERENCES touchpoint (tenant, id), 
+    CONSTRAINT fk_opportunity_last_touch_id FOREIGN KEY(tenant, last_touch_id) REFERENCES touchpoint (tenant, id)
+)
+ STRICT;
+CREATE INDEX ix_opportunity_campaign_id ON opportunity (tenant, campaign_id, id) WHERE campaign_id IS NOT NULL;
+CREATE INDEX ix_opportunity_customer_id_opened_at ON opportunity (tenant, customer_id, opened_at, id);
+CREATE INDEX ix_opportunity_first_touch_id ON opportunity (tenant, first_touch_id, id) WHERE first_touch_id IS NOT NULL;
+CREATE INDEX ix_opportunity_last_touch_id ON opportunity (tenant, last_touch_id, id) WHERE last_touch_id IS NOT NULL;
+CREATE INDEX ix_opportunity_lead_id ON opportunity (tenant, lead_id, id) WHERE lead_id IS NOT NULL;
+CREATE INDEX ix_opportunity_opened_at ON opportunity (tenant, opened_at, id);
+CREATE INDEX ix_opportunity_owner_id ON opportunity (tenant, owner_id, id) WHERE owner_id IS NOT NULL;
+CREATE INDEX ix_opportunity_pipeline_id ON opportunity (tenant, pipeline_id, id);
 CREATE TABLE points_entry (
     tenant TEXT NOT NULL, 
     id BLOB NOT NULL, 
@@ -1485,3 +1515,63 @@ CREATE TABLE points_entry (
 )
  STRICT;
 CREATE INDEX ix_points_entry_account_id_number ON points_entry (tenant, account_id, number, id);
+CREATE TABLE conversion (
+    tenant TEXT NOT NULL, 
+    id BLOB NOT NULL, 
+    version INTEGER NOT NULL, 
+    live INTEGER, 
+    added_at TEXT NOT NULL, 
+    added_by TEXT, 
+    added_because TEXT, 
+    lead_id BLOB NOT NULL, 
+    customer_id BLOB NOT NULL, 
+    opportunity_id BLOB, 
+    order_id BLOB, 
+    at TEXT NOT NULL, 
+    document TEXT, 
+    PRIMARY KEY (tenant, id), 
+    CONSTRAINT fk_conversion_lead_id FOREIGN KEY(tenant, lead_id) REFERENCES lead (tenant, id), 
+    CONSTRAINT fk_conversion_customer_id FOREIGN KEY(tenant, customer_id) REFERENCES customer (tenant, id), 
+    CONSTRAINT fk_conversion_order_id FOREIGN KEY(tenant, order_id) REFERENCES purchase (tenant, id), 
+    CONSTRAINT fk_conversion_opportunity_id FOREIGN KEY(tenant, opportunity_id) REFERENCES opportunity (tenant, id)
+)
+ STRICT;
+CREATE INDEX ix_conversion_at ON conversion (tenant, at, id);
+CREATE INDEX ix_conversion_customer_id ON conversion (tenant, customer_id, id);
+CREATE INDEX ix_conversion_lead_id ON conversion (tenant, lead_id, id);
+CREATE INDEX ix_conversion_opportunity_id ON conversion (tenant, opportunity_id, id) WHERE opportunity_id IS NOT NULL;
+CREATE INDEX ix_conversion_order_id ON conversion (tenant, order_id, id) WHERE order_id IS NOT NULL;
+CREATE TABLE opportunity_change (
+    tenant TEXT NOT NULL, 
+    id BLOB NOT NULL, 
+    version INTEGER NOT NULL, 
+    live INTEGER, 
+    added_at TEXT NOT NULL, 
+    added_by TEXT, 
+    added_because TEXT, 
+    opportunity_id BLOB NOT NULL, 
+    number INTEGER NOT NULL, 
+    pipeline_id BLOB NOT NULL, 
+    former_pipeline_id BLOB, 
+    from_stage TEXT, 
+    to_stage TEXT NOT NULL, 
+    kind TEXT NOT NULL, 
+    occurred_at TEXT NOT NULL, 
+    recorded_at TEXT NOT NULL, 
+    reason TEXT NOT NULL, 
+    forced INTEGER NOT NULL, 
+    note TEXT, 
+    "key" TEXT NOT NULL, 
+    document TEXT, 
+    PRIMARY KEY (tenant, id), 
+    CONSTRAINT uq_opportunity_change_opportunity_id_number UNIQUE (tenant, opportunity_id, number, live), 
+    CONSTRAINT uq_opportunity_change_opportunity_id_key UNIQUE (tenant, opportunity_id, "key", live), 
+    CONSTRAINT fk_opportunity_change_opportunity_id FOREIGN KEY(tenant, opportunity_id) REFERENCES opportunity (tenant, id), 
+    CONSTRAINT fk_opportunity_change_pipeline_id FOREIGN KEY(tenant, pipeline_id) REFERENCES pipeline (tenant, id), 
+    CONSTRAINT fk_opportunity_change_former_pipeline_id FOREIGN KEY(tenant, former_pipeline_id) REFERENCES pipeline (tenant, id)
+)
+ STRICT;
+CREATE INDEX ix_opportunity_change_former_pipeline_id ON opportunity_change (tenant, former_pipeline_id, id) WHERE former_pipeline_id IS NOT NULL;
+CREATE INDEX ix_opportunity_change_occurred_at ON opportunity_change (tenant, occurred_at, id);
+CREATE INDEX ix_opportunity_change_opportunity_id ON opportunity_change (tenant, opportunity_id, id);
+CREATE INDEX ix_opportunity_change_pipeline_id ON opportunity_change (tenant, pipeline_id, id);
