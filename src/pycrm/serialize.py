@@ -40,7 +40,7 @@ from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, overrid
 
 from pycrm.errors import DocumentError, InvalidValueError
 from pycrm.model.custom import CustomFields, Value
-from pycrm.model.entity import Entity
+from pycrm.model.entity import Entity, unchecked_id
 from pycrm.model.predicate import AllOf, AnyOf, Not, Op, Where
 
 __all__ = ["FORM", "dumps", "from_dict", "from_plain", "loads", "to_dict", "to_plain"]
@@ -76,6 +76,8 @@ def _time_in(data: Any, _: Any = None) -> datetime:
         found = datetime.fromisoformat(data)
     except (TypeError, ValueError):
         raise _wrong(data, "a time such as '2026-01-31T12:00:00Z'") from None
+    if found.tzinfo is UTC:
+        return found
     if found.tzinfo is None:
         raise _wrong(data, "a time with its zone, such as '2026-01-31T12:00:00Z'")
     return found.astimezone(UTC)
@@ -123,7 +125,10 @@ def _decimal_in(data: Any, _: Any = None) -> Decimal:
 
 def _uuid_in(data: Any, _: Any = None) -> UUID:
     try:
-        return UUID(data)
+        plain = data.replace("-", "")
+        if len(plain) == 32:
+            return unchecked_id(int(plain, 16))
+        return UUID(data)  # with braces, or as a URN
     except (TypeError, ValueError, AttributeError):
         raise _wrong(data, "a UUID") from None
 
@@ -435,7 +440,7 @@ def _class_in(kind: Any) -> Callable[[Any, Any], Any]:
     known = frozenset(attribute.name for attribute in attrs.fields(kind) if attribute.init) - overrides.keys()
 
     def structure(data: Any, _: Any) -> Any:
-        if not isinstance(data, Mapping) or not data.keys() <= known:
+        if (type(data) is not dict and not isinstance(data, Mapping)) or not data.keys() <= known:
             raise _wrong(data, f"a {kind.__name__} of known fields")
         return build(data, kind)
 

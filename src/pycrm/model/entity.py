@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import time
 from collections.abc import Callable
-from uuid import UUID
+from uuid import UUID, SafeUUID
 
 from attrs import field, frozen
 
@@ -35,6 +36,32 @@ def new_id(clock: Callable[[], int] = time.time_ns, random: Callable[[int], byte
     return UUID(
         int=(milliseconds & (1 << 48) - 1) << 80 | 7 << 76 | (noise >> 68) << 64 | 2 << 62 | noise & (1 << 62) - 1
     )
+
+
+def unchecked_id(number: int) -> UUID:
+    """Return the UUID of a number of 128 bits, without the checks of its constructor, which take most of its time."""
+    made = _new(UUID)
+    _number(made, number)
+    _safety(made, SafeUUID.unknown)
+    return made
+
+
+# A UUID refuses to be set; its slots do not.
+_new, _number, _safety = object.__new__, UUID.__dict__["int"].__set__, UUID.__dict__["is_safe"].__set__
+_VERSION_5, _WITHOUT = 5 << 76 | 1 << 63, ~(0xF << 76 | 3 << 62)
+
+
+def named_id(namespace: UUID, name: str) -> UUID:
+    """Return the UUID of version 5 that follows from `namespace` and `name`: `uuid.uuid5`, in half its time.
+
+    Examples
+    --------
+    >>> from uuid import NAMESPACE_DNS, uuid5
+    >>> named_id(NAMESPACE_DNS, "example.com") == uuid5(NAMESPACE_DNS, "example.com")
+    True
+    """
+    digest = hashlib.sha1(namespace.bytes + name.encode(), usedforsecurity=False).digest()
+    return unchecked_id(int.from_bytes(digest[:16], "big") & _WITHOUT | _VERSION_5)
 
 
 @frozen(kw_only=True)

@@ -31,13 +31,14 @@ from datetime import UTC, datetime
 from functools import cache
 from operator import attrgetter
 from typing import Any, TypeAlias
-from uuid import UUID, uuid5
+from uuid import UUID
 
 import attrs
 from attrs import field, frozen
 
 from pycrm.errors import InvalidValueError
 from pycrm.model.checks import is_line
+from pycrm.model.entity import named_id
 from pycrm.model.points_account import Hold, Lot, PointsAccount, apply
 from pycrm.model.points_command import (
     Adjust,
@@ -132,7 +133,7 @@ def _entry(
     hold: str | None = None,
     reason: str | None = None,
 ) -> PointsEntry:
-    own, number = uuid5(account.id, key), account.posted + 1
+    own, number = named_id(account.id, key), account.posted + 1
     return entry_of_checked(own, account.id, number, key, request, kind, at, tuple(legs), rule, of_entry, hold, reason)
 
 
@@ -240,14 +241,14 @@ def _capture(account: PointsAccount, command: Capture, key: str, at: datetime, h
     if account.debt:
         raise InvalidValueError("points", points, f"{account.debt} points are owed; cancel the hold")
     legs = [*out(Bucket.HELD, hold.lots), Leg(Bucket.SPENT, points), *come_in(account, rest(hold.lots, points))]
-    made, request = uuid5(account.id, command.hold), _fingerprint(command)
+    made, request = named_id(account.id, command.hold), _fingerprint(command)
     return _entry(account, EntryKind.CAPTURE, key, at, legs, request=request, of_entry=made, hold=command.hold)
 
 
 def _cancel(account: PointsAccount, command: CancelHold, key: str, at: datetime, history: _History) -> PointsEntry:  # noqa: ARG001
     hold = _hold_of(account, command.hold)
     legs = [*out(Bucket.HELD, hold.lots), *come_in(account, hold.lots)]
-    made, request = uuid5(account.id, command.hold), _fingerprint(command)
+    made, request = named_id(account.id, command.hold), _fingerprint(command)
     return _entry(account, EntryKind.CANCEL, key, at, legs, request=request, of_entry=made, hold=command.hold)
 
 

@@ -15,14 +15,14 @@ from datetime import UTC, date, datetime
 from functools import cache
 from operator import attrgetter
 from typing import Any
-from uuid import UUID, uuid5
+from uuid import UUID
 
 import attrs
 from attrs import field, frozen
 
 from pycrm.errors import InvalidValueError
 from pycrm.model.checks import is_a, is_code
-from pycrm.model.entity import Entity
+from pycrm.model.entity import Entity, named_id
 from pycrm.model.points_entry import Bucket, EntryKind, Leg, PointsEntry
 from pycrm.model.time import is_zone, local_date
 
@@ -124,7 +124,7 @@ class PointsAccount(Entity):
     @staticmethod
     def id_of(member_id: UUID, program: str) -> UUID:
         """Return the id that the account of a member in a programme has, whether it was opened or not."""
-        return uuid5(_NAMESPACE, f"{member_id}\x1f{program}")
+        return named_id(_NAMESPACE, f"{member_id}\x1f{program}")
 
     @property
     def available(self) -> int:

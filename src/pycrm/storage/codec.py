@@ -25,9 +25,6 @@ __all__ = ["DocumentCodec", "both_changed", "changed_fields", "column_value", "p
 _written = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
 
 
-_written = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
-
-
 def _holds_nul(plain: Any) -> bool:
     if isinstance(plain, str):
         return "\0" in plain
@@ -71,11 +68,13 @@ class DocumentCodec:
             found = cls._made[map] = cls(map)
         return found
 
-    def plain(self, entity: Any) -> dict[str, Any]:
-        """Return the fields of the document as plain data."""
+    def plain(self, entity: Any, known: Any = None) -> dict[str, Any]:
+        """Return the fields of the document as plain data, without those that hold the very objects `known` holds."""
         made = {}
         for name in self.kinds:
             value = getattr(entity, name)
+            if known is not None and value is getattr(known, name):
+                continue
             if name in self.defaults and value == self.defaults[name]:
                 continue
             made[name] = to_plain(value)
@@ -131,8 +130,17 @@ def changed_fields(
     for name in map.compared:
         old, new = getattr(before, name), getattr(after, name)
         if old is not new and old != new:
-            changed[name] = (to_plain(old), plain[name] if name in plain else to_plain(new))
+            written = plain[name] if name in plain else to_plain(new)
+            changed[name] = (_plain_beside(old, new, written), written)
     return changed
+
+
+def _plain_beside(old: Any, new: Any, written: Any) -> Any:
+    """Return `old` as plain data; what it shares with `new` is not written twice."""
+    if not (isinstance(old, tuple) and isinstance(new, tuple)):
+        return to_plain(old)
+    known = dict(zip(map(id, new), written, strict=True))
+    return [known[id(each)] if id(each) in known else to_plain(each) for each in old]
 
 
 def both_changed(ours: Any, theirs: Any, history: Sequence[Change], expected: int) -> dict[str, dict[str, Any]] | None:

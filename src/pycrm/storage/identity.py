@@ -6,8 +6,9 @@ that id becomes the customer of today, and taking a merge back is nothing but an
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
@@ -19,9 +20,10 @@ from pycrm.model.source import IdentityLink
 from pycrm.storage.protocols import UnitOfWork
 from pycrm.storage.query import Query
 
-__all__ = ["Aliases", "aliases", "aliases_of"]
+__all__ = ["Aliases", "aliases", "aliases_among", "aliases_of"]
 
 _AT_ONCE = 500
+_number = attrgetter("int")
 
 
 @frozen
@@ -87,15 +89,21 @@ def _links(unit: UnitOfWork, asked: Sequence[Predicate], at: datetime | None) ->
 
 def aliases_of(unit: UnitOfWork, id: UUID, at: datetime | None = None) -> Aliases:
     """Return the same for one customer alone, with everybody whose records ever went his way or came from him."""
+    return aliases_among(unit, (id,), at)
+
+
+def aliases_among(unit: UnitOfWork, some: Iterable[UUID], at: datetime | None = None) -> Aliases:
+    """Return the same for a few customers, with everybody whose records ever went their way or came from them."""
     known: dict[UUID, IdentityLink] = {}
     seen: set[UUID] = set()
-    ids = {id}
+    ids = set(some)
     while ids - seen:
-        fresh, seen = sorted(ids - seen, key=str), seen | ids
+        fresh, seen = sorted(ids - seen, key=_number), seen | ids
         # One id is asked for as such: nearly everybody was never merged, and every index finds one value soonest.
         about = [
-            where(name) == fresh[0] if len(fresh) == 1 else where(name).is_in(fresh)
+            where(name) == fresh[0] if len(fresh) == 1 else where(name).is_in(fresh[start : start + _AT_ONCE])
             for name in ("customer_id", "former_id")
+            for start in range(0, len(fresh), _AT_ONCE)
         ]
         known |= {link.id: link for link in _links(unit, about, at)}
         moved = [link for link in known.values() if link.former_id is not None]

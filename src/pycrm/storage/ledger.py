@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from uuid import UUID, uuid5
+from uuid import UUID
 
 from attrs import frozen
 
 from pycrm.errors import InvalidValueError
 from pycrm.model.earning import ProgramBudget
+from pycrm.model.entity import named_id
 from pycrm.model.points import Posted, post, transfer
 from pycrm.model.points_account import PointsAccount
 from pycrm.model.points_command import CancelHold, Capture, Command, HoldPoints, Redeem, Release, Reverse
 from pycrm.model.points_entry import PointsEntry
 from pycrm.model.predicate import where
 from pycrm.storage.calm import uncollected
-from pycrm.storage.identity import aliases, aliases_of
+from pycrm.storage.identity import aliases, aliases_among, aliases_of
 from pycrm.storage.protocols import UnitOfWork
 from pycrm.storage.query import E, Query
 
@@ -130,30 +131,30 @@ def post_many_points(
 def _post_in_order(
     unit: UnitOfWork, program: str, asked: Sequence[PointsRequest], zone: str
 ) -> list[PointsEntry | None]:
-    merged = aliases(unit).into
+    members = dict.fromkeys(one.member_id for one in asked)
+    merged = (aliases_among(unit, members) if len(members) <= _AT_ONCE else aliases(unit)).into
     several = {*merged, *(home for home, _ in merged.values())}
-    alone = dict.fromkeys(one.member_id for one in asked if one.member_id not in several)
-    empty = {member: PointsAccount.opened(member, program, zone) for member in alone}
-    held = _found(unit, PointsAccount, [account.id for account in empty.values()])
+    ids = {member: PointsAccount.id_of(member, program) for member in members if member not in several}
+    held = _found(unit, PointsAccount, list(ids.values()))
     names = {
-        (empty[one.member_id].id, name)
+        (ids[one.member_id], name)
         for one in asked
-        if one.member_id in alone and empty[one.member_id].id in held
+        if one.member_id in ids and ids[one.member_id] in held
         for name in (one.key, *_named(one.command))
     }
-    entries = _found(unit, PointsEntry, [uuid5(account, name) for account, name in names])
-    histories: dict[UUID, dict[str, PointsEntry]] = {account.id: {} for account in empty.values()}
+    entries = _found(unit, PointsEntry, [named_id(account, name) for account, name in names])
+    histories: dict[UUID, dict[str, PointsEntry]] = {id: {} for id in ids.values()}
     for entry in entries.values():
         histories[entry.account_id][entry.key] = entry
-    now = {account.id: held.get(account.id, account) for account in empty.values()}
+    now = {id: held.get(id) or PointsAccount.opened(member, program, zone) for member, id in ids.items()}
     new: list[PointsEntry] = []
     done: list[PointsEntry | None] = []
     for number, one in enumerate(asked):
-        if one.member_id not in alone:
+        if one.member_id not in ids:
             one_by_one = post_points(unit, one.member_id, program, one.command, key=one.key, at=one.at, zone=zone)
             done.append(one_by_one.result)
             continue
-        own = empty[one.member_id].id
+        own = ids[one.member_id]
         try:
             posted = post(now[own], one.command, key=one.key, at=one.at, history=histories[own])
         except InvalidValueError as error:
@@ -174,8 +175,9 @@ def _post_in_order(
 def _found(unit: UnitOfWork, model: type[E], ids: Sequence[UUID]) -> dict[UUID, E]:
     found: dict[UUID, E] = {}
     for start in range(0, len(ids), _AT_ONCE):
-        for batch in unit.of(model).stream(Query(model, where("id").is_in(ids[start : start + _AT_ONCE]))):
-            found.update({each.id: each for each in batch})
+        some = Query(model, where("id").is_in(ids[start : start + _AT_ONCE]))
+        # A page is remembered by its unit: a store need not look again at what is saved afterwards.
+        found.update({each.id: each for each in unit.of(model).page(some, size=_AT_ONCE).items})
     return found
 
 
@@ -242,7 +244,7 @@ def accounts_of(unit: UnitOfWork, member_id: UUID, program: str, zone: str = "UT
 
 
 def _entries_of(unit: UnitOfWork, account: PointsAccount, keys: Iterable[str]) -> dict[str, PointsEntry]:
-    found = (unit.of(PointsEntry).find(uuid5(account.id, key)) for key in keys)
+    found = (unit.of(PointsEntry).find(named_id(account.id, key)) for key in keys)
     return {entry.key: entry for entry in found if entry is not None}
 
 

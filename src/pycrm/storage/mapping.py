@@ -127,6 +127,9 @@ class Column:
         return _CHECKS[self.kind](self, value)
 
 
+ID_COLUMN = Column("id", "id", Kind.UUID, nullable=False)
+
+
 def _text(column: Column, value: Any) -> Any:
     if not isinstance(value, str):
         raise InvalidValueError(column.path, value, "give text")
@@ -340,7 +343,8 @@ class EntityMap:
     by_path: Mapping[str, Column] = field(init=False, repr=False)
     compared: tuple[str, ...] = field(init=False, repr=False)
     _checks: tuple[tuple[Column, Callable[[Column, Any], Any]], ...] = field(init=False, repr=False)
-    id_column: Column = field(init=False, repr=False, default=Column("id", "id", Kind.UUID, nullable=False))
+    _fields: frozenset[str] = field(init=False, repr=False)
+    id_column: Column = field(init=False, repr=False, default=ID_COLUMN)
 
     def __attrs_post_init__(self) -> None:
         version = Column("version", "version", Kind.INT, nullable=False)
@@ -348,6 +352,8 @@ class EntityMap:
         object.__setattr__(self, "by_path", {column.path: column for column in held})
         names = tuple(each.name for each in attrs.fields(self.model) if each.init and each.name != "version")
         object.__setattr__(self, "compared", names)
+        fields = frozenset([column.path for column in self.columns]).union(self.documents)
+        object.__setattr__(self, "_fields", fields)
         object.__setattr__(self, "_checks", tuple((column, _CHECKS[column.kind]) for column in self.columns))
 
     @classmethod
@@ -490,10 +496,6 @@ class EntityMap:
         if first not in {"id", "version"} and first not in self._fields:
             raise InvalidQuery(path, f"{self.name} has no field {first!r}; it has {', '.join(sorted(self._fields))}")
 
-    @property
-    def _fields(self) -> frozenset[str]:
-        return frozenset(column.path for column in self.columns) | frozenset(self.documents)
-
     def value(self, entity: Any, column: Column) -> Any:
         """Return what `entity` holds at a column, checked; enums as their values."""
         if "." not in column.path:
@@ -504,10 +506,12 @@ class EntityMap:
             return column.check(found)
         return None
 
-    def check(self, entity: Any) -> None:
-        """Raise InvalidValueError where a column of `entity` holds what no store could keep."""
+    def check(self, entity: Any, known: Any = None) -> None:
+        """Raise InvalidValueError where a column of `entity` holds what no store could keep; what `known` holds was checked."""
         for column, checked in self._checks:
             value = getattr(entity, column.path)
+            if known is not None and value is getattr(known, column.path):
+                continue
             if value is None:
                 column.check(value)
             else:

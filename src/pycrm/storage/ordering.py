@@ -12,7 +12,7 @@ from uuid import UUID
 from attrs import field, frozen
 
 from pycrm.errors import InvalidCursor, InvalidValueError
-from pycrm.storage.mapping import Column, EntityMap, Kind
+from pycrm.storage.mapping import ID_COLUMN, Column, EntityMap, Kind
 from pycrm.storage.query import Query, fingerprint, open_cursor, seal_cursor
 
 __all__ = ["Ordering", "Term"]
@@ -57,6 +57,9 @@ class Term:
         return 1, (_Reversed(value) if self.descending else value)
 
 
+_BY_ID = (Term(ID_COLUMN, descending=False, nulls_last=True),)
+
+
 @frozen
 class Ordering:
     """The order of one query over one map, and its cursors."""
@@ -67,6 +70,9 @@ class Ordering:
     terms: tuple[Term, ...] = field(init=False)
 
     def __attrs_post_init__(self) -> None:
+        if not self.query.order:
+            object.__setattr__(self, "terms", _BY_ID)
+            return
         terms = [
             Term(self.map.orderable(by.path), by.direction == "desc", by.nulls == "last") for by in self.query.order
         ]
@@ -75,8 +81,7 @@ class Ordering:
                 del terms[at + 1 :]
                 break
         else:
-            descending = terms[-1].descending if terms else False
-            terms.append(Term(self.map.id_column, descending, nulls_last=True))
+            terms.append(Term(self.map.id_column, terms[-1].descending, nulls_last=True))
         object.__setattr__(self, "terms", tuple(terms))
 
     def values(self, entity: Any) -> list[Any]:

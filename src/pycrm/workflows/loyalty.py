@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from uuid import UUID, uuid5
+from uuid import UUID
 
 import attrs
 from attrs import frozen
@@ -17,6 +17,7 @@ from pycrm.errors import InvalidValueError, NotFound
 from pycrm.model.contribution import Contribution, Moderation, reward_refusals
 from pycrm.model.customer import Customer
 from pycrm.model.earning import EarningRule
+from pycrm.model.entity import named_id
 from pycrm.model.evidence import Reason
 from pycrm.model.order import Order
 from pycrm.model.points import points_allowed
@@ -212,7 +213,7 @@ def _earned_in(
     """Return the account that has an entry under `key`, or his own, the entry or None, and the customer's other accounts."""
     held = accounts_of(unit, member_id, program)
     for account in held:
-        entry = unit.of(PointsEntry).find(uuid5(account.id, key))
+        entry = unit.of(PointsEntry).find(named_id(account.id, key))
         if entry is not None:
             return account, entry, [one for one in held if one is not account]
     return held[0], None, held[1:]
@@ -250,7 +251,7 @@ def redeem(
     with store.begin(actor=actor, cause="redemption") as unit:
         reward = unit.of(Reward).get(reward_id)
         held = accounts_of(unit, member_id, reward.program)
-        named = [uuid5(account.id, f"redemption:{key}") for account in held]
+        named = [named_id(account.id, f"redemption:{key}") for account in held]
         before = next((one for one in map(unit.of(Redemption).find, named) if one is not None), None)
         if before is not None:
             return before

@@ -51,7 +51,7 @@ class Compiler:
         sqls: list[str] = []
         parameters: list[Any] = []
         rest: list[Predicate] = []
-        for part in all_of(predicate).parts:
+        for part in all_of(predicate).parts if isinstance(predicate, AllOf) else (predicate,):
             try:
                 sql, values = self._part(part)
             except _Left:

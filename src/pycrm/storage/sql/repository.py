@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Generic
 from uuid import UUID
 
@@ -26,6 +27,16 @@ if TYPE_CHECKING:
 __all__ = ["SqlRepository"]
 
 _CHUNK = 500  # values in one IN list: below the least limit of parameters of the databases
+
+
+@lru_cache(maxsize=1_000)
+def _update(table: str, names: tuple[str, ...], p: str) -> str:
+    """Write the statement that changes some columns of one row: what is not named, and its indexes, need no writing."""
+    sets = "".join([f", {name} = {p}" for name in names])
+    return (
+        f"UPDATE {table} SET version = version + 1{sets}"  # noqa: S608  # names, no values
+        f" WHERE tenant = {p} AND id = {p} AND version = {p} AND live = 1"
+    )
 
 
 class SqlRepository(Generic[E]):
@@ -134,18 +145,23 @@ class SqlRepository(Generic[E]):
         self._check_class(entity)
         if map.append_only:
             raise AppendOnly(map.name)
-        row = self._codec.encode(entity)
-        before = self._before(entity.id, version, entity)
-        id = self._id(entity.id)
+        try:
+            before = self._before(entity.id, version, entity)
+        except StoreError:
+            self._codec.encode(entity)  # what no store could keep is refused first, by every store
+            raise
+        names, values, plain = self._codec.changes(before, entity)
         touched = unit.execute(
-            self._statements.update,
-            (*row, unit.tenant, id, version),
+            _update(
+                self._statements.table, tuple([self._statements.quoted[name] for name in names]), unit.dialect.parameter
+            ),
+            (*values, unit.tenant, self._id(entity.id), version),
             lambda failure: self._keys.blame([entity], failure),
         )
         if touched != 1:
             raise self._conflict(entity.id, version, entity)
         made: E = self._codec.renew(entity, version + 1)
-        changed = changed_fields(map, before, made)
+        changed = changed_fields(map, before, made, plain)
         if not self._keys.none:
             self._keys.put(((entity, before),), changed)
         unit._note(map, entity.id, made.version, "save", changed)

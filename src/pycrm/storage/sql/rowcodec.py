@@ -27,6 +27,9 @@ class RowCodec:
         A row of id, version, columns and document to the entity.
     renew : callable
         An entity and a version to the same entity at that version, without running its validators again.
+    changes : callable
+        An entity before and after to the names and values of the columns that hold another object now, and the plain document
+        where it is among them: what is the very same object is stored already.
     """
 
     map: EntityMap
@@ -34,6 +37,7 @@ class RowCodec:
     encode: Callable[[Any], tuple[Any, ...]]
     decode: Callable[[Sequence[Any]], Any]
     renew: Callable[[Any, int], Any]
+    changes: Callable[[Any, Any], tuple[list[str], list[Any], dict[str, Any]]]
 
 
 def _writer(column: Column, bind: Callable[[Any], Any] | None) -> Callable[[Any], Any]:
@@ -57,14 +61,24 @@ def row_codec(map: EntityMap, dialect: Dialect) -> RowCodec:
     document = DocumentCodec.of(map)
     names: dict[str, Any] = {"new": object.__new__, "put": object.__setattr__, "cls": map.model, "document": document}
     names |= {"dump": document.dump, "load": document.load, "value": map.value}
+    names |= {"plain": document.plain, "text": document.text}
     terms = []
+    changes = ["def changes(b, e):", "    names, values, d = [], [], {}"]
+    nested = [f"        d = plain(e); names += {[*(each.name for each in map.searched), 'document']!r}"]
     for at, column in enumerate(map.columns):
         names[f"w{at}"] = _writer(column, dialect.binder(column))
         terms.append(f"w{at}(e.{column.path})")
+        changes += [
+            f"    if e.{column.path} is not b.{column.path}:",
+            f"        names.append({column.name!r}); values.append(w{at}(e.{column.path}))",
+        ]
     for at, column in enumerate(map.searched):
         names[f"s{at}"] = _writer(column, dialect.binder(column))
         names[f"c{at}"] = column
         terms.append(f"s{at}(value(e, c{at}))")
+        nested.append(f"        values.append(s{at}(value(e, c{at})))")
+    other = " or ".join([f"e.{name} is not b.{name}" for name in map.documents]) or "False"
+    changes += [f"    if {other}:", *nested, "        values.append(text(d))", "    return names, values, d", ""]
     encode = f"def encode(e):\n    return ({''.join(f'{term}, ' for term in terms)}dump(e),)\n"
 
     fields: list[tuple[str, str]] = [("id", _read(names, "r_id", dialect, map.id_column, 0)), ("version", "r[1]")]
@@ -100,10 +114,11 @@ def row_codec(map: EntityMap, dialect: Dialect) -> RowCodec:
                 *copied,
                 "    put(made, 'version', version)",
                 "    return made",
+                "",
             ]
         )
-    exec(f"{encode}{decode}{renew}", names)  # noqa: S102  # the text is made of attribute names of the class alone
-    return RowCodec(map, document, names["encode"], names["decode"], names["renew"])
+    exec("".join((encode, decode, renew, "\n".join(changes))), names)  # noqa: S102  # the text is made of attribute names of the class alone
+    return RowCodec(map, document, names["encode"], names["decode"], names["renew"], names["changes"])
 
 
 def _read(names: dict[str, Any], name: str, dialect: Dialect, column: Column, at: int) -> str:
