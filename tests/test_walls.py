@@ -24,7 +24,7 @@ PLANTED = {
     "narwhals-in-table": ("clv/value.py", "import narwhals"),
     "matplotlib-in-plot": ("clv/value.py", "import matplotlib"),
     "sklearn-in-sklearn": ("clv/value.py", "import sklearn"),
-    "test-tools-in-testing": ("storage/memory.py", "import pytest"),
+    "test-tools-in-testing": ("storage/memory/unit.py", "import pytest"),
     "front-door": ("clv/value.py", "import pycrm"),
 }
 

@@ -1,9 +1,10 @@
 """The contract proves something only if it catches stores that are wrong: each fault planted in MemoryStore must fail it."""
 
-import importlib.util
+import importlib
 import inspect
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import attrs
 import pytest
@@ -12,36 +13,36 @@ import pycrm.storage.memory as sound
 from pycrm.testing import Requirements, store_contract
 from pycrm.testing.questions import crowd
 
-SOURCE = Path(sound.__file__).read_text(encoding="utf-8")
+SOURCES = {path.name: path.read_text(encoding="utf-8") for path in sorted(Path(sound.__file__).parent.glob("*.py"))}
 CALM = Requirements(threads=False)  # the tests of threads are the slow ones; the rest must do
 BUGS = {
-    "no unique rule at the call or commit": [("if other is not None and other != entity.id:", "if False:"), ("if holder is not None and holder != entity.id and holder not in rows:", "if False:")],
+    "no unique rule at the call or commit": [("if other is not None and other != id:", "if False:"), ("if holder is not None and holder != entity.id and holder not in rows:", "if False:")],
     "no unique rule at commit": [("if holder is not None and holder != entity.id and holder not in rows:", "if False:")],
-    "no reference rule": [("if target is not None and not self._exists(reference.model, target):", "if False:")],
+    "no reference rule": [("if target is not None and not exists(unit, reference.model, target):", "if False:")],
     "no version check at save": [("if expected is not None and present.version != expected:", "if False:")],
     "no version check at commit": [("elif present.version != staged.base:", "elif False:")],
     "version not counted": [("made = at_version(entity, entity.version + 1)", "made = at_version(entity, entity.version)")],
     "added at version 0": [("made = at_version(entity, 1)", "made = at_version(entity, 0)")],
-    "rollback commits": [('            self._end("rolled back")', '            self._apply(); self._end("rolled back")')],
-    "commit does nothing": [("            self._apply()\n            self._end", "            self._end")],
+    "rollback commits": [('            self._end("rolled back")', '            commits.apply(self); self._end("rolled back")')],
+    "commit does nothing": [("            commits.apply(self)\n            self._end", "            self._end")],
     "reads what is newest, not the snapshot": [("            if version.commit <= snapshot:", "            if True:")],
     "removed entities are found": [("return version.entity if version.live or deleted else None", "return version.entity")],
-    "removing keeps unique values": [("                table.holders.pop(key, None)", "                pass")],
+    "removing keeps unique values": [("            table.holders.pop(key, None)", "            pass")],
     "removing forgets the id": [("return versions is not None and versions[-1].entity is not None", "return versions is not None and versions[-1].live")],
-    "cursor one too far": [("for at in range(bisect_right(entries, (after + 0.5,)), len(entries))", "for at in range(bisect_right(entries, (after + 0.5,)) + (after >= 0), len(entries))")],
+    "cursor one too far": [("first = max(first, bisect_right(entries, after))", "first = max(first, bisect_right(entries, after) + 1)")],
     "cursor repeats its row": [("placed = (pair for pair in placed if pair[0] > first)", "placed = (pair for pair in placed if pair[0] >= first)")],
     "own changes not seen in questions": [("ids = [*self._table.rows, *(id for id in staged if id not in self._table.rows)]", "ids = [*self._table.rows]")],
     "pages without their end": [("if len(found) > size else None", "")],
-    "tenants shared": [("made._tenant = self._tenants.setdefault(tenant, _Tenant(self._maps))", "made._tenant = self._tenant")],
+    "tenants shared": [("made._tenant = self._tenants.setdefault(tenant, Tenant(self._maps))", "made._tenant = self._tenant")],
     "writes in a unit that only reads": [("class MemoryUnit(Unit):\n", "class MemoryUnit(Unit):\n    def _check_writable(self): self._check_open()\n\n")],
     "used after its end": [("class MemoryUnit(Unit):\n", "class MemoryUnit(Unit):\n    def _check_open(self): pass\n\n")],
     "going on after a broken rule": [('        self._end("failed")\n        return error', "        return error")],
     "append-only entities changed": [("if self._map.append_only:\n            raise AppendOnly", "if False:\n            raise AppendOnly")],
-    "no trail of changes": [("        self._changes.append(", "        list().append(")],
+    "no trail of changes": [("        self._changes.append(\n", "        list().append(\n")],
     "erasing keeps the trail": [("tenant.trail.pop(key, None)", "tenant.trail.get(key, None)")],
-    "events of an undone unit": [("        self._events.append(event_of(event))", "        self._events.append(event_of(event)); self._tenant.outbox[new_id()] = Claim(new_id(), *event_of(event), self._clock())")],
+    "events of an undone unit": [("        self._events.append(event_of(event))", "        self._events.append(event_of(event))\n        from pycrm.model.entity import new_id\n        from pycrm.storage.protocols import Claim\n        self._tenant.outbox[new_id()] = Claim(new_id(), *event_of(event), self._clock())")],
     "leases ignored": [("if held is not None and held[0] != holder and held[1] > now:", "if False:")],
-    "keys forgotten": [("tenant.results.update(self._results)", "tenant.results.copy()")],
+    "keys forgotten": [("tenant.results.update(unit._results)", "tenant.results.copy()")],
     "skip overwrites": [('if exists and (on_conflict == "skip" or', "if exists and (False or")],
     "losers not reported": [('            return "lost", Conflict(', '            return "updated", Conflict(')],
     "index not followed": [("    def index(self, entity: Any, known: Sequence[Any] = ()) -> None:", "    def index(self, entity: Any, known: Sequence[Any] = ()) -> None:\n        if known: return")],
@@ -50,18 +51,24 @@ BUGS = {
 
 def faulty(name):
     """Return MemoryStore with one fault planted in its source."""
-    text = SOURCE
+    texts = dict(SOURCES)
     for good, bad in BUGS[name]:
-        assert good in text, f"the source has changed: {good}"
-        text = text.replace(good, bad)
-    spec = importlib.util.spec_from_loader("pycrm_planted", loader=None)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["pycrm_planted"] = module
-    try:
-        exec(compile(text, "planted", "exec"), module.__dict__)
-    finally:
-        del sys.modules["pycrm_planted"]
-    return module.MemoryStore
+        places = [file for file, text in SOURCES.items() for _ in range(text.count(good))]
+        assert len(places) == 1, f"planted in one place, not in {places}: {good}"
+        texts[places[0]] = texts[places[0]].replace(good, bad)
+    with TemporaryDirectory() as folder:
+        package = Path(folder) / "pycrm_planted"
+        package.mkdir()
+        for file, text in texts.items():
+            (package / file).write_text(text.replace("pycrm.storage.memory", "pycrm_planted"), encoding="utf-8")
+        sys.path.insert(0, folder)
+        importlib.invalidate_caches()
+        try:
+            return importlib.import_module("pycrm_planted").MemoryStore
+        finally:
+            sys.path.remove(folder)
+            for module in [each for each in sys.modules if each.partition(".")[0] == "pycrm_planted"]:
+                del sys.modules[module]
 
 
 def settings_of(test):
