@@ -86,6 +86,19 @@ def changed(path, value, document=PLAIN_ORDER):
 # -- there and back ------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("text", ["{0}", "{{{0}}}", "urn:uuid:{0}", "{1}"], ids=["plain", "braces", "urn", "digits"])
+def test_an_id_is_read_in_every_form_that_uuid_knows(text):
+    assert from_plain(UUID, text.format(ANA, ANA.hex)) == ANA
+
+
+@pytest.mark.parametrize(
+    "data", ["", "018f4e7a", "x" * 32, str(ANA)[:-1] + "é", 7, None, b"018f4e7a00007000800000000000001"]
+)
+def test_what_is_no_id_is_refused(data):
+    with pytest.raises(DocumentError, match="is not a UUID"):
+        from_plain(UUID, data)
+
+
 @pytest.mark.parametrize("kind", [*strategies.ENTITIES, *strategies.VALUES], ids=lambda kind: kind.__name__)
 @given(data=st.data())
 def test_a_value_comes_back_from_json_as_it_was(kind, data):

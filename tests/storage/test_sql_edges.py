@@ -262,6 +262,40 @@ def test_putting_many_again_changes_a_key_skips_what_has_none_and_finds_shared_k
         assert unit.columns(Query(Product), ["sku"]) == {"sku": ["B2"]}
 
 
+def test_a_save_writes_only_the_columns_that_hold_something_new(tmp_path):
+    store = SqlStore(f"sqlite:///{tmp_path}/crm.db", maps(), durable=False)
+    (one,) = added(store, Shelf(code="A", seats=2, tags=frozenset({"oak"})))
+    told = []
+    with store.begin() as unit:
+        held = unit.of(Shelf).get(one.id)
+        unit._link.connection.set_trace_callback(told.append)
+        again = unit.of(Shelf).save(attrs.evolve(held, seats=3))
+        unit.of(Shelf).save(attrs.evolve(again, tags=frozenset({"oak", "ash"})))
+        unit._link.connection.set_trace_callback(None)
+        unit.commit()
+    seats, tags = [each.partition(" WHERE ")[0] for each in told if each.startswith("UPDATE")]
+    assert seats == "UPDATE shelf SET version = version + 1, seats = 3"
+    assert tags == 'UPDATE shelf SET version = version + 1, document = \'{"tags":["ash","oak"]}\''
+    with store.begin(read_only=True) as unit:
+        kept = Shelf(id=one.id, code="A", seats=3, tags=frozenset({"oak", "ash"}), version=3)
+        assert unit.of(Shelf).get(one.id) == kept
+        assert [dict(change.fields) for change in unit.history(Shelf, one.id)] == [
+            {},
+            {"seats": (2, 3)},
+            {"tags": (["oak"], ["ash", "oak"])},
+        ]
+    store.close()
+
+
+@pytest.mark.parametrize("seats", [2**63, True])
+def test_what_no_column_can_hold_is_refused_before_it_is_looked_for(store, seats):
+    with store.begin() as unit, pytest.raises(InvalidValueError, match="seats"):
+        unit.of(Shelf).save(Shelf(code="A", seats=seats, version=1))
+    (one,) = added(store, Shelf(code="A"))
+    with store.begin() as unit, pytest.raises(InvalidValueError, match="seats"):
+        unit.of(Shelf).save(attrs.evolve(unit.of(Shelf).get(one.id), seats=seats))
+
+
 def test_removing_what_another_unit_has_changed_since_it_was_read_is_a_conflict(store):
     (one,) = added(store, pen("A1"))
     with store.begin() as unit:
