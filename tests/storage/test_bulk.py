@@ -1,14 +1,19 @@
 """Many rows at once: by COPY, over what is there, and in any store."""
 
+from contextlib import closing
+
 import attrs
+import psycopg
 import pytest
 
-from pycrm.errors import Broken, Duplicate, Transient
+from pycrm.errors import Broken, Duplicate, InvalidValueError, Transient
 from pycrm.model.entity import new_id
 from pycrm.model.order import Product
 from pycrm.model.predicate import where
 from pycrm.storage import MemoryStore, Query, Upserting, asc, upsert_many
+from pycrm.storage.maps import default_maps
 from pycrm.storage.sql import SqlStore, merge
+from pycrm.storage.sql.store import _Link
 from pycrm.testing.made import an_order, ana, pen, stored
 from storage.servers import database, furnished
 
@@ -40,6 +45,73 @@ def test_what_travels_by_copy_is_the_same_as_what_is_inserted(copying):
     with copying.begin() as unit:
         assert unit.products.get_many([one.id for one in rows]) == [attrs.evolve(one, version=1) for one in rows]
         assert unit.products.count(Query(Product, where("category") == "y7")) == 1
+
+
+def test_a_row_that_no_store_keeps_takes_back_all_that_travelled_before_it_and_the_unit_goes_on(copying):
+    rows = [pen(f"{n:03d}") for n in range(25)]
+    rows[20] = pen("x" * 256)
+    with copying.begin() as unit:
+        first = unit.products.add(pen("first"))
+        with pytest.raises(InvalidValueError, match="at most 255"):
+            unit.products.put_many(rows)
+        unit.products.save(attrs.evolve(first, name="Second"))
+        unit.commit()
+    assert content(copying) == [("first", "Second", 2)]
+
+
+def test_postgresql_looks_at_a_table_after_its_first_bulk_load_and_not_after_the_next():
+    maps = [map for map in default_maps() if map.model is Product]
+    with database("postgresql") as url, closing(SqlStore(url, maps)) as store:
+        store.create_schema()
+        with store.engine.begin() as connection:
+            for table in ("product", "pycrm_search"):
+                connection.exec_driver_sql(f"ALTER TABLE {table} SET (autovacuum_enabled = off)")
+
+        def rows_known():
+            asked = "SELECT reltuples FROM pg_class WHERE relname IN ('product', 'pycrm_search')"
+            with store.engine.connect() as connection:
+                return list(connection.exec_driver_sql(asked).scalars())
+
+        def load(start, count=1_000):
+            unit.products.put_many([pen(f"{n:04d}", category=("x",)) for n in range(start, start + count)])
+
+        with store.begin() as unit:
+            load(0)
+        with store.begin() as unit:
+            load(1_000, count=999)
+            unit.commit()
+        assert rows_known() == [-1, -1]
+        with store.begin() as unit:
+            load(2_000)
+            unit.commit()
+        assert rows_known() == [1_999, 1_999]
+        with store.begin() as unit:
+            load(3_000)
+            unit.commit()
+        assert rows_known() == [1_999, 1_999]
+
+
+def test_what_is_committed_stays_so_where_the_look_at_the_table_fails(postgresql, monkeypatch):
+    store = postgresql.tenant(f"t{new_id().hex}")
+
+    class Looking:
+        def __init__(self, cursor):
+            self._cursor = cursor
+
+        def execute(self, sql, *rest):
+            if "pg_class" in sql:
+                raise psycopg.errors.AdminShutdown("terminating connection")
+            return self._cursor.execute(sql, *rest)
+
+        def __getattr__(self, name):
+            return getattr(self._cursor, name)
+
+    plain = _Link.cursor
+    monkeypatch.setattr(_Link, "cursor", lambda link: Looking(plain(link)))
+    with store.begin() as unit:
+        unit.products.put_many([pen(f"{n:04d}") for n in range(1_000)])
+        unit.commit()
+    assert len(content(store)) == 1_000
 
 
 def test_a_duplicate_among_what_travels_by_copy_is_named_and_undoes_all(copying):

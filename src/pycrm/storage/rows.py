@@ -32,6 +32,8 @@ def entities_of(map: EntityMap, entities: Iterable[Any], on_conflict: OnConflict
     if on_conflict not in {"error", "skip", "update"}:
         raise InvalidValueError("on_conflict", on_conflict, "choose 'error', 'skip' or 'update'")
     rows = list(entities)
+    if {type(row) for row in rows} <= {map.model} and len({row.id for row in rows}) == len(rows):
+        return rows
     seen: set[UUID] = set()
     for row in rows:
         if type(row) is not map.model:

@@ -319,6 +319,7 @@ class _Writer:
             chosen,
             lambda failure: self._blame(batch, kept, failure),
         )
+        unit.grew(statements.table, len(chosen))
         self._keys(batch, unique, kept)
         unit._note_added(map, (batch.values["id"][at] for at in kept))
         return len(chosen)

@@ -43,13 +43,16 @@ class Keys:
             return
         map, tenant, table = self._map, self._unit.tenant, self._map.table
         bind = self._unit._bind_id
-        paths = [path for path in map.many if changed is None or path.partition(".")[0] in changed]
+        heads = [(path, path.partition(".")[0]) for path in map.many]
+        paths = [(path, head) for path, head in heads if changed is None or head in changed]
         search_out: list[Any] = []
         search_in: list[Any] = []
         unique_out: list[Any] = []
         unique_in: list[Any] = []
         for entity, before in pairs:
-            for path in paths:
+            for path, head in paths:
+                if before is None and not getattr(entity, head, None):
+                    continue
                 new = map.search_values(entity, path)
                 old = frozenset[str]() if before is None else map.search_values(before, path)
                 if new != old:
@@ -78,6 +81,7 @@ class Keys:
 
     def put_search(self, rows: list[Any]) -> None:
         """Fill the search table."""
+        self._unit.grew("pycrm_search", len(rows))
         p = self._unit.dialect.parameter
         self._unit.execute_many(
             f"INSERT INTO pycrm_search (tenant, model, path, value, id) VALUES ({p}, {p}, {p}, {p}, {p})",  # noqa: S608

@@ -27,11 +27,12 @@ def put_many(repository: SqlRepository[Any], entities: Iterable[Any], on_conflic
     map = repository._map
     rows = entities_of(map, entities, on_conflict)
     if on_conflict == "error":
-        for entity in rows:
-            if entity.version != 0:
-                raise InvalidValueError("version", entity.version, "add what was never stored; save() what was loaded")
+        stored = next((entity.version for entity in rows if entity.version != 0), 0)
+        if stored:
+            raise InvalidValueError("version", stored, "add what was never stored; save() what was loaded")
         insert_all(repository, rows)
-        return [RowOutcome(at, entity.id, "added") for at, entity in enumerate(rows)]
+        with uncollected():
+            return [RowOutcome(at, entity.id, "added") for at, entity in enumerate(rows)]
     outcomes: list[RowOutcome] = []
     claims: dict[tuple[str, Any], UUID] = {}
     for at in range(0, len(rows), _COMPARED):
@@ -49,13 +50,16 @@ def insert_all(repository: SqlRepository[Any], entities: Sequence[Any]) -> None:
         some = entities if size >= len(entities) else entities[at : at + size]
         with uncollected():
             added = unit._bind_at(unit._clock())
-            rows = [(tenant, bind(entity.id), 1, 1, added, actor, cause, *encode(entity)) for entity in some]
-            put = unit.copy if copied else unit.execute_many
-            put(
-                statements.copy if copied else statements.insert,
-                rows,
-                lambda failure, some=some: repository._keys.blame(some, failure),
-            )
+            made = ((tenant, bind(entity.id), 1, 1, added, actor, cause, *encode(entity)) for entity in some)
+
+            def blame(failure: Any, some: Sequence[Any] = some) -> StoreError | None:
+                return repository._keys.blame(some, failure)
+
+            if copied:
+                unit.copy(statements.copy, made, blame)
+            else:
+                unit.execute_many(statements.insert, list(made), blame)
+        unit.grew(statements.table, len(some))
         repository._keys.put((entity, None) for entity in some)
         unit._note_added(repository._map, (entity.id for entity in some))
 

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ["SqlUnit"]
 
+_MANY = 1_000  # rows from which on a plan made without statistics hurts
 _plain_json = json.JSONEncoder(ensure_ascii=False).encode
 
 
@@ -63,6 +64,7 @@ class SqlUnit(Unit):
         self._writing = False
         self._ready = False
         self._begun = False
+        self._grown: set[str] = set()
         self._bind_id = self.dialect.binder(ID) or _same
         self._bind_at = self.dialect.binder(AT) or _same
         self._read_id: Callable[[Any], UUID] = self.dialect.reader(ID) or _same
@@ -171,15 +173,47 @@ class SqlUnit(Unit):
         return least is not None and rows >= least
 
     def copy(self, sql: str, rows: Iterable[Sequence[Any]], blame: Any = None) -> int:
-        """Send rows by COPY, which checks every rule of the table as INSERT does."""
+        """Send rows by COPY, which checks every rule of the table as INSERT does.
+
+        The database takes them in while the next are made, so a row may turn out to be none when others are there already:
+        then all of them are taken back, and the unit goes on.
+        """
         try:
-            with self._cursor.copy(sql) as copy:
-                write = copy.write_row
-                for row in rows:
-                    write(row)
-            return int(self._cursor.rowcount)
+            self._cursor.execute("SAVEPOINT pycrm_copy")
+            try:
+                with self._cursor.copy(sql) as copy:
+                    write = copy.write_row
+                    for row in rows:
+                        write(row)
+            except self._link.errors:
+                raise
+            except BaseException:
+                self._cursor.execute("ROLLBACK TO SAVEPOINT pycrm_copy")
+                raise
+            touched = int(self._cursor.rowcount)
+            self._cursor.execute("RELEASE SAVEPOINT pycrm_copy")
         except self._link.errors as error:
             raise self._as_ours(error, blame) from error
+        return touched
+
+    def grew(self, table: str, rows: int) -> None:
+        """Remember that a table grew by so many rows."""
+        if rows >= _MANY:
+            self._grown.add(table)
+
+    def _take_statistics(self) -> None:
+        """Have PostgreSQL look at tables that it knows nothing of yet.
+
+        Until it does, it takes them for nearly empty, and reads and sorts all of a tenant for one page; its own turn to look
+        comes a minute later, or much later where there are many databases.
+        """
+        try:
+            for table in sorted(self._grown):
+                self._cursor.execute("SELECT 1 FROM pg_class WHERE oid = to_regclass(%s) AND reltuples < 0", (table,))
+                if self._cursor.fetchone() is not None:
+                    self._cursor.execute(f"ANALYZE {table}")
+        except self._link.errors as error:
+            self._lost = self._lost or self.dialect.failure(error).lost  # what was committed stays so
 
     def filled(self, sql: str, parameters: Sequence[Any]) -> str:
         """Return a statement with its parameters written in, as the PostgreSQL driver writes them."""
@@ -445,6 +479,8 @@ class SqlUnit(Unit):
                 if failure.lost:
                     raise Unknown("the connection was lost during COMMIT", failure.code) from error
                 raise ours from error
+            if self._grown and self._store._core.copied_from is not None:
+                self._take_statistics()
         self._end("committed")
 
     def rollback(self) -> None:
