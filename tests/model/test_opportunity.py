@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pycrm import testing
 from pycrm.errors import CurrencyMismatchError, InvalidTransitionError, InvalidValueError, PycrmError
 from pycrm.model.evidence import Actor, ActorKind, EvidenceRef
 from pycrm.model.money import Money
@@ -24,6 +25,7 @@ from pycrm.model.order import OrderLine
 from pycrm.model.pipeline import Pipeline, PipelineStage, PipelineStageKind
 from pycrm.model.predicate import where
 from pycrm.model.priority import PriorityRule, PriorityRules, expected_value
+from pycrm.testing import made
 from strategies import pipelines
 
 K = PipelineStageKind
@@ -383,3 +385,14 @@ def check_laws(told):
         if former is not None and not change.forced and change.to_stage != former.stage:
             assert change.to_stage in former.after(state.pipeline)
         former = state
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.data())
+def test_deals_made_for_tests_follow_their_pipeline(data):
+    who = made.ana()
+    pipeline = data.draw(testing.pipelines())
+    drawn, history = data.draw(testing.opportunities(who, pipeline))
+    assert drawn.changes == len(history)
+    state = opportunity_state(drawn, history, [pipeline], drawn.opened_at + 9 * DAY)
+    assert (state.entries, state.stage, state.forced) == (len(history), history[-1].to_stage, False)

@@ -246,6 +246,36 @@ def test_an_edition_and_its_history_are_never_edited(store):
         unit.commit()
 
 
+def test_a_history_that_no_pipeline_allows_counts_for_nothing_and_is_found_by_the_check(store):
+    deal, fine = begun(store, "1"), begun(store, "2")
+    opportunities.win(store, deal.id, at=NOW + DAY, key="signed")
+    forged = OpportunityChange(
+        opportunity_id=deal.id, pipeline_id=SALES.id, number=3, from_stage="won", to_stage="talking",
+        kind=K.OPEN, allowed=("talking",), occurred_at=NOW + 2 * DAY, recorded_at=NOW + 2 * DAY, reason="hope",
+    )  # fmt: skip
+    put(store, forged)
+    with pytest.raises(InvalidTransitionError, match=r"from 'won' to 'talking'"):
+        opportunities.forecast(store, at=NOW + 3 * DAY)
+    with pytest.raises(InvalidTransitionError):
+        opportunities.move(
+            store, deal.id, "quoted", at=NOW + 3 * DAY, key="x", evidence=[EvidenceRef("quote", deal.id)]
+        )
+    with store.begin() as unit:
+        held = unit.of(Opportunity).get(fine.id)
+        unit.of(Opportunity).save(attrs.evolve(held, changes=5))
+        unit.commit()
+    found = {fault.id: (fault.rule, fault.detail) for fault in check(store).faults}
+    assert found == {
+        deal.id: ("pipeline", "it says 2 entries, there are 3"),
+        fine.id: ("pipeline", "it says 5 entries, there are 1"),
+    }
+    with store.begin() as unit:
+        unit.of(Opportunity).save(attrs.evolve(unit.of(Opportunity).get(deal.id), changes=3))
+        unit.of(Opportunity).save(attrs.evolve(unit.of(Opportunity).get(fine.id), changes=1))
+        unit.commit()
+    assert [(fault.id, fault.detail) for fault in check(store).faults] == [(deal.id, "an entry does not follow: stage")]
+
+
 def test_open_deals_go_under_the_next_edition_and_closed_ones_are_read_under_theirs(store):
     here, there, gone, done = (begun(store, key) for key in "abcd")
     quote(store, there, 1)
@@ -302,6 +332,10 @@ def test_a_forecast_of_the_past_is_what_was_known_then(store):
     as_seen = opportunities.forecast(store, at=NOW + 2 * DAY, known_at=NOW + 2 * DAY)
     as_known = opportunities.forecast(store, at=NOW + 2 * DAY)
     assert (as_seen.by_period.total, as_known.by_period.total) == (200.0, 80.0)
+    late = Opportunity(customer_id=ANA.id, name="Told late", pipeline_id=SALES.id, opened_at=NOW)
+    opportunities.open(store, late, euros(5000), recorded_at=NOW + 9 * DAY)
+    assert opportunities.forecast(store, at=NOW, known_at=NOW + 8 * DAY).deals == 1
+    assert opportunities.forecast(store, at=NOW).deals == 2
 
 
 def test_currencies_are_never_added(store):

@@ -26,7 +26,10 @@ from pycrm.model.knowledge import CustomerFact, FactKind, FactOrigin, Topic
 from pycrm.model.lead import Lead
 from pycrm.model.lifecycle import Stage, StageChange, stage_of
 from pycrm.model.money import Money
+from pycrm.model.opportunity import Opportunity, OpportunityChange, OpportunityTerms
+from pycrm.model.opportunity_history import open_opportunity, opportunity_state
 from pycrm.model.order import Order, OrderLine, Refund
+from pycrm.model.pipeline import Pipeline, PipelineStage, PipelineStageKind
 from pycrm.model.points_account import PointsAccount
 from pycrm.model.points_command import Earn
 from pycrm.model.points_entry import PointsEntry
@@ -52,6 +55,15 @@ ANA, TWIN, BEA = UUID(int=1), UUID(int=2), UUID(int=3)
 EUR = Money("10.00", "EUR")
 SAID = Actor(ActorKind.HUMAN, "zz-clerk-of-ana")
 
+SALES = Pipeline(
+    code="sales",
+    stages=(
+        PipelineStage(code="talking", probability=0.2),
+        PipelineStage(code="won", kind=PipelineStageKind.WON),
+        PipelineStage(code="lost", kind=PipelineStageKind.LOST),
+    ),
+)
+
 # Every value below says who Ana is, or what somebody wrote about her; each is found nowhere once she is erased.
 SECRETS = (
     "Zenobia", "Quixano", "zenobia.quixano@example.org", "Zenobia.Quixano@Example.org", "+34 699 555 111", "+34699555111",
@@ -61,6 +73,7 @@ SECRETS = (
     "zz-record-key", "zz-record-field", "zz-link-reason", "zz-intent-text", "zz-fact-oak", "zz-topic-of-lead",
     "zz-points-reason", "zz-assessed-because", "zz-cause-of-adding", "zz-cause-of-change", "zz-actor-of-change",
     "zz-anonymous-summary", "zz-removed-order-note", "zz-twin-mail@example.org", "zz-event-text", "zz-result-text", "zz-unknown-field",
+    "zz-name-of-deal", "zz-key-of-deal", "zz-line-of-deal", "zz-note-of-deal", "zz-key-of-step",
 )  # fmt: skip
 
 
@@ -124,7 +137,7 @@ def write_about_others(store):
         )
         run = ImportRun(source="shop", key="abc", started_at=NOW - 20 * DAY, outcomes=rows)
         never = Suppression(address="zenobia.quixano@example.org", reason="complaint", since=NOW - DAY)
-        for entity in (bea, record, of_bea, sister, run, never):
+        for entity in (bea, record, of_bea, sister, run, never, SALES):
             unit.of(type(entity)).add(entity)
         unit.emit({"type": "Bounced", "address": "zenobia.quixano@example.org", "code": "5.1.1"})
         unit.emit({"type": "OrderPlaced", "customer": str(BEA), "greeting": "Dear Bea"})
@@ -177,6 +190,8 @@ def write_about_ana(store):
         CustomerFact(customer_id=ANA, topic=Topic(FactKind.PREFERENCE, "wood"), value="zz-fact-oak",
                      origin=FactOrigin.STATED, recorded_at=NOW - 3 * DAY),
         Lead(customer_id=ANA, source="fair", created_at=NOW - 40 * DAY, topic="zz-topic-of-lead"),
+        *a_deal(ANA, "zz-name-of-deal of Zenobia", "zz-key-of-deal"),
+        *a_deal(TWIN, "Zenobia Quixano", "zz-key-of-deal of the twin"),
         ContactPolicy(customer_id=ANA, preferred="email"),
     )  # fmt: skip
     with store.begin(actor="zz-actor-of-change", cause="zz-cause-of-adding") as unit:
@@ -189,6 +204,16 @@ def write_about_ana(store):
         )
         unit.commit()
     return order
+
+
+def a_deal(who, name, key):
+    """A deal that was lost, with texts wherever it holds some."""
+    deal = Opportunity(customer_id=who, name=name, key=key, pipeline_id=SALES.id, opened_at=NOW - 30 * DAY, changes=2)
+    line = OrderLine(sku="tea", unit_price=EUR, description="zz-line-of-deal")
+    first = open_opportunity(deal, SALES, OpportunityTerms(lines=(line,)), actor=SAID)
+    now = opportunity_state(deal, [first], [SALES], NOW)
+    told = {"note": "zz-note-of-deal", "key": "zz-key-of-step", "actor": SAID, "forced": True}
+    return deal, first, now.moved("lost", at=NOW - 2 * DAY, reason="price", **told)
 
 
 def in_memory(_):
@@ -267,9 +292,8 @@ def test_erasing_leaves_no_value_of_hers_anywhere_and_keeps_books_and_counts(sto
     fill(store)
     assert found_in(store, SECRETS) == set(SECRETS)
     with store.begin(read_only=True) as unit:
-        before = {
-            model: unit.of(model).count(Query(model)) for model in (Order, Interaction, ConsentEntry, PointsEntry)
-        }
+        counted = (Order, Interaction, ConsentEntry, PointsEntry, Opportunity, OpportunityChange)
+        before = {model: unit.of(model).count(Query(model)) for model in counted}
         points = unit.of(PointsAccount).page(Query(PointsAccount)).items[0]
 
     report = privacy.erase(store, TWIN, at=NOW, received_at=NOW - 3 * DAY, actor="dpo")
@@ -303,6 +327,10 @@ def test_erasing_leaves_no_value_of_hers_anywhere_and_keeps_books_and_counts(sto
         assert unit.of(Customer).get(BEA).name == PersonName(given="Bea")
         stages = unit.of(StageChange).page(Query(StageChange, where("customer_id") == ANA)).items
         assert stage_of(stages, NOW) is Stage.ERASED
+        for deal in unit.of(Opportunity).page(Query(Opportunity)).items:
+            steps = unit.of(OpportunityChange).page(Query(OpportunityChange, where("opportunity_id") == deal.id)).items
+            lost = opportunity_state(deal, steps, [SALES], NOW)
+            assert (lost.lost_reason, lost.forced, lost.terms.total) == ("price", True, EUR)
     claims = {json.dumps(claim.payload, sort_keys=True) for claim in store.claim("relay")}
     assert json.dumps({"customer": str(BEA), "greeting": "Dear Bea"}) in claims
     assert '{"address": "erased", "code": "5.1.1"}' in claims

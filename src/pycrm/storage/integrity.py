@@ -14,6 +14,9 @@ import attrs
 from attrs import frozen
 
 from pycrm.errors import DocumentError, PycrmError
+from pycrm.model.opportunity import Opportunity, OpportunityChange
+from pycrm.model.opportunity_history import opportunity_state
+from pycrm.model.pipeline import Pipeline
 from pycrm.model.points_account import PointsAccount, apply
 from pycrm.model.points_entry import PointsEntry
 from pycrm.model.predicate import where
@@ -25,7 +28,7 @@ from pycrm.storage.query import Query, asc
 
 __all__ = ["Checked", "Fault", "check"]
 
-Rule: TypeAlias = Literal["document", "value", "reference", "unique", "trail", "points"]
+Rule: TypeAlias = Literal["document", "value", "reference", "unique", "trail", "points", "pipeline"]
 
 
 @frozen
@@ -34,9 +37,9 @@ class Fault:
 
     Parameters
     ----------
-    rule : {"document", "value", "reference", "unique", "trail", "points"}
+    rule : {"document", "value", "reference", "unique", "trail", "points", "pipeline"}
         What is broken: it cannot be read; a value breaks the rule of its class; what it refers to is not there; two hold one
-        unique value; its audit trail has a gap, or does not end at it; its points are not what their entries add up to.
+        unique value; its audit trail has a gap, or does not end at it; its points are not what their entries add up to; its history is none that its pipelines allow.
     model : str
         The class.
     id : UUID
@@ -121,6 +124,11 @@ def check(store: Store) -> Checked:
             fault.rule == "document" and fault.model in {"PointsAccount", "PointsEntry"} for fault in faults
         ):
             faults += _of_points(unit)
+        if {Pipeline, Opportunity, OpportunityChange} <= seen.keys() and not any(
+            fault.rule == "document" and fault.model in {"Pipeline", "Opportunity", "OpportunityChange"}
+            for fault in faults
+        ):
+            faults += _of_pipelines(unit)
         return Checked(sum(len(ids) for ids in seen.values()), tuple(faults))
 
 
@@ -217,3 +225,26 @@ def _of_points(unit: UnitOfWork) -> Iterator[Fault]:
     for id, account in accounts.items():
         if id not in wrong and attrs.evolve(folded[id], version=account.version) != account:
             yield Fault("points", "PointsAccount", id, "it is not what its entries add up to")
+
+
+def _of_pipelines(unit: UnitOfWork) -> Iterator[Fault]:
+    """Yield the deals whose entries do not follow the editions they name, or are not as many as the deal says."""
+    editions = [one for batch in unit.of(Pipeline).stream(Query(Pipeline, deleted=True)) for one in batch]
+    histories: dict[UUID, list[OpportunityChange]] = {}
+    for changes in unit.of(OpportunityChange).stream(Query(OpportunityChange, deleted=True)):
+        for change in changes:
+            histories.setdefault(change.opportunity_id, []).append(change)
+    for deals in unit.of(Opportunity).stream(Query(Opportunity, deleted=True)):
+        for deal in deals:
+            held = histories.get(deal.id, [])
+            if len(held) != deal.changes:
+                yield Fault(
+                    "pipeline", "Opportunity", deal.id, f"it says {deal.changes} entries, there are {len(held)}"
+                )
+                continue
+            last = max((change.occurred_at for change in held), default=deal.opened_at)
+            try:
+                opportunity_state(deal, held, editions, last)
+            except PycrmError as error:
+                named = getattr(error, "field", "stage")
+                yield Fault("pipeline", "Opportunity", deal.id, f"an entry does not follow: {named}")

@@ -2,7 +2,18 @@
 
 from pycrm.testing.contract import StoreContract, store_contract
 from pycrm.testing.requirements import Requirements
-from pycrm.testing.strategies import custom_fields, customers, interactions, moneys, orders, products, texts, times
+from pycrm.testing.strategies import (
+    custom_fields,
+    customers,
+    interactions,
+    moneys,
+    opportunities,
+    orders,
+    pipelines,
+    products,
+    texts,
+    times,
+)
 
 __all__ = [
     "Requirements",
@@ -11,7 +22,9 @@ __all__ = [
     "customers",
     "interactions",
     "moneys",
+    "opportunities",
     "orders",
+    "pipelines",
     "products",
     "store_contract",
     "texts",

@@ -12,9 +12,24 @@ from pycrm.model.contact import ContactKind, ContactPoint
 from pycrm.model.customer import Customer, ExternalId, Identifier, PersonName, Role, Strength
 from pycrm.model.interaction import Interaction, InteractionKind
 from pycrm.model.money import Money
+from pycrm.model.opportunity import Opportunity, OpportunityChange, OpportunityTerms
+from pycrm.model.opportunity_history import open_opportunity, opportunity_state
 from pycrm.model.order import Order, OrderLine, OrderStatus, Product
+from pycrm.model.pipeline import Pipeline, PipelineStage, PipelineStageKind
 
-__all__ = ["custom_fields", "customers", "interactions", "lines", "moneys", "orders", "products", "texts", "times"]
+__all__ = [
+    "custom_fields",
+    "customers",
+    "interactions",
+    "lines",
+    "moneys",
+    "opportunities",
+    "orders",
+    "pipelines",
+    "products",
+    "texts",
+    "times",
+]
 
 
 def texts(size: int = 12) -> st.SearchStrategy[str]:
@@ -129,3 +144,39 @@ def interactions(customer: Customer) -> st.SearchStrategy[Interaction]:
             payload=custom_fields(),
         )
     )
+
+
+@st.composite
+def pipelines(draw: st.DrawFn) -> Pipeline:
+    """Return pipelines of up to four open stages, of which some may be reopened into."""
+    names = [f"stage_{number}" for number in range(draw(st.integers(1, 4)))]
+    begun = [PipelineStage(code=name, label=draw(texts()), probability=draw(st.floats(0, 1))) for name in names]
+    back = tuple(draw(st.lists(st.sampled_from(names), unique=True)))
+    won = PipelineStage(code="won", label=draw(texts()), kind=PipelineStageKind.WON)
+    lost = PipelineStage(code="lost", label=draw(texts()), kind=PipelineStageKind.LOST, next=back)
+    return Pipeline(code="pipeline", revision=draw(st.integers(1, 9)), stages=(*begun, won, lost))
+
+
+@st.composite
+def opportunities(
+    draw: st.DrawFn, customer: Customer, pipeline: Pipeline
+) -> tuple[Opportunity, tuple[OpportunityChange, ...]]:
+    """Return deals of one customer in one pipeline, with up to five entries of history that follow its rules."""
+    opened = draw(st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC)))  # noqa: DTZ001  # hypothesis adds the zone
+    deal = Opportunity(customer_id=customer.id, name=draw(texts()), pipeline_id=pipeline.id, opened_at=opened)
+    history = [open_opportunity(deal, pipeline, OpportunityTerms(amount=draw(moneys())))]
+    for number in range(1, draw(st.integers(1, 5))):
+        at = opened + timedelta(days=number)
+        state = opportunity_state(deal, history, [pipeline], at)
+        assert state is not None  # it was opened before
+        if following := state.after():
+            history.append(state.moved(draw(st.sampled_from(following)), at=at, reason="drawn"))
+    made = Opportunity(
+        id=deal.id,
+        customer_id=customer.id,
+        name=deal.name,
+        pipeline_id=pipeline.id,
+        opened_at=opened,
+        changes=len(history),
+    )
+    return made, tuple(history)
