@@ -237,6 +237,28 @@ def test_the_stricter_survives_a_merge(one, other, purpose, channel):
         assert not may_contact(here, channel, purpose, JUNE, consents=merged)
 
 
+@pytest.mark.parametrize(
+    "one, other, purpose",
+    [
+        ([said(YES, 2, brand="tea")], [said(NO, channel="email")], "marketing"),
+        ([said(YES, 2, channel="email")], [said(NO, brand="tea")], "marketing"),
+        ([said(YES, 2, "marketing.news")], [said(NO, channel="email")], "marketing.news"),
+        ([said(NO), said(YES, 2, capture_source=CaptureSource.IMPORT)], [said(YES, 3)], "marketing"),
+        ([said(NO), said(YES, 2, legal_basis=LegalBasis.LEGITIMATE_INTEREST)], [said(YES, 3)], "marketing"),
+    ],
+)
+def test_a_no_survives_a_merge_however_wide_it_was_and_whatever_did_not_overrule_it(one, other, purpose):
+    assert not ask(*merge_consents(ANA.id, [one, other], JUNE - DAY), purpose=purpose, brand="tea")
+    assert not ask(*merge_consents(ANA.id, [other, one], JUNE - DAY), purpose=purpose, brand="tea")
+
+
+def test_a_merge_that_takes_back_a_wide_yes_says_so_once():
+    one, other = [said(YES, 2), said(YES, 2, channel="email"), said(YES, 2, brand="tea")], [said(NO)]
+    (*_, added) = merge_consents(ANA.id, [one, other], JUNE)
+    assert (len(one) + len(other) + 1, added.channel, added.brand) == (5, None, None)
+    assert len(merge_consents(ANA.id, [one, other], JUNE)) == 5
+
+
 def test_a_merge_of_those_who_agree_adds_nothing():
     assert len(merge_consents(ANA.id, [[said(YES)], [said(YES, 2)], []], JUNE)) == 2
     assert len(merge_consents(ANA.id, [[said(NO)], [said(YES, 2)]], JUNE)) == 3

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from enum import StrEnum
+from itertools import product
 from uuid import UUID, uuid5
 
 import attrs
@@ -164,6 +165,20 @@ class _Ledger:
     grants: tuple[ConsentEntry, ...]
 
 
+def _grants_after(entry: ConsentEntry, purpose: str, no: ConsentEntry | None) -> bool:
+    """Whether an entry grants the purpose, whatever the last no says.
+
+    After a no, only a later yes of the customer's own counts: an import fills gaps, an interest yields to an objection.
+    """
+    if entry.purpose != purpose or entry.status is not ConsentStatus.GRANTED:
+        return False
+    return no is None or (
+        entry.captured_at > no.captured_at
+        and entry.capture_source is not CaptureSource.IMPORT
+        and entry.legal_basis is not LegalBasis.LEGITIMATE_INTEREST
+    )
+
+
 def _folded(
     consents: Iterable[ConsentEntry], customer_id: UUID, channel: str, purpose: str, at: datetime, brand: str | None
 ) -> _Ledger:
@@ -178,21 +193,7 @@ def _folded(
     above = purposes_above(purpose)
     nos = (entry for entry in known if entry.forbids and entry.purpose in above and at in entry.effective)
     no = max(nos, key=_strictness, default=None)
-    grants = (
-        entry
-        for entry in known
-        if entry.purpose == purpose
-        and entry.status is ConsentStatus.GRANTED
-        # After a no, only a later yes of the customer's own counts: an import fills gaps, an interest yields to an objection.
-        and (
-            no is None
-            or (
-                entry.captured_at > no.captured_at
-                and entry.capture_source is not CaptureSource.IMPORT
-                and entry.legal_basis is not LegalBasis.LEGITIMATE_INTEREST
-            )
-        )
-    )
+    grants = (entry for entry in known if _grants_after(entry, purpose, no))
     return _Ledger(known, no, tuple(sorted(grants, key=_strictness, reverse=True)))
 
 
@@ -306,6 +307,36 @@ def may_contact(
     return Permission(allowed=False, reasons=(*against, *notes), entry_id=None if rests_on is None else rests_on.id)
 
 
+def _topics(ledgers: Sequence[tuple[ConsentEntry, ...]]) -> list[tuple[str, str | None, str | None]]:
+    """Return every purpose, channel and brand on which ledgers can disagree, the widest first.
+
+    A yes to a brand and a no over a channel meet where nobody spoke of both, so it is not enough to ask what was spoken of.
+    """
+    entries = [entry for ledger in ledgers for entry in ledger]
+    if not any(entry.forbids for entry in entries):
+        return []
+    purposes = sorted({entry.purpose for entry in entries}, key=lambda purpose: (purpose.count("."), purpose))
+    channels = sorted({None, *(entry.channel for entry in entries)}, key=lambda channel: channel or "")
+    brands = sorted({None, *(entry.brand for entry in entries)}, key=lambda brand: brand or "")
+    return list(product(purposes, channels, brands))
+
+
+def _last_word(
+    ledger: tuple[ConsentEntry, ...], purpose: str, channel: str | None, brand: str | None, at: datetime
+) -> bool | None:
+    """Return whether a ledger said yes or no to a topic by then; None where it said neither."""
+    about = [
+        entry
+        for entry in ledger
+        if entry.captured_at <= at and entry.channel in {None, channel} and entry.brand in {None, brand}
+    ]
+    above = purposes_above(purpose)
+    no = max((entry for entry in about if entry.forbids and entry.purpose in above), key=_strictness, default=None)
+    if any(_grants_after(entry, purpose, no) for entry in about):
+        return True
+    return None if no is None else False
+
+
 def merge_consents(
     winner_id: UUID, ledgers: Sequence[Iterable[ConsentEntry]], at: datetime, *, actor: Actor | None = None
 ) -> tuple[ConsentEntry, ...]:
@@ -342,24 +373,14 @@ def merge_consents(
     ['withdrawn', 'granted', 'withdrawn']
     """
     said = [tuple(ledger) for ledger in ledgers]
-    added = []
-    topics = dict.fromkeys((entry.purpose, entry.channel, entry.brand) for ledger in said for entry in ledger)
-    for purpose, channel, brand in topics:
-        last_words = []
-        for ledger in said:
-            about = [
-                entry
-                for entry in ledger
-                if entry.captured_at <= at
-                and entry.purpose in purposes_above(purpose)
-                and (entry.forbids or (entry.purpose == purpose and entry.status is ConsentStatus.GRANTED))
-                and entry.channel in {None, channel}
-                and entry.brand in {None, brand}
-            ]
-            last = max(about, key=_strictness, default=None)
-            if last is not None:
-                last_words.append(last.forbids)
-        if any(last_words) and not all(last_words):
+    added: list[ConsentEntry] = []
+    for purpose, channel, brand in _topics(said):
+        answers = {_last_word(ledger, purpose, channel, brand, at) for ledger in said}
+        is_told = any(
+            each.purpose in purposes_above(purpose) and each.channel in {None, channel} and each.brand in {None, brand}
+            for each in added
+        )
+        if {True, False} <= answers and not is_told:
             told = f"{purpose}\x1f{channel}\x1f{brand}\x1f{at.isoformat()}"
             added.append(
                 ConsentEntry(
