@@ -96,6 +96,11 @@ def test_the_same_evidence_twice_counts_once():
         as_of="2026-02-01",
     )
     assert twice.present()[1].tolist() == ["acquisition"]
+    kinds = ["purchase", "purchase_reversed", "purchase"]
+    undone = derive_stages(
+        [1, 1, 1], kinds, ["2026-01-01", "2026-01-02", "2026-01-01"], id=[7, 7, 7], as_of="2026-02-01"
+    )
+    assert undone.present()[1].tolist() == ["retention"]
     done = []
     derive_stages([1], ["touch"], ["2026-01-01"], as_of="2026-02-01", progress=done.append)
     assert done == [0]

@@ -257,6 +257,32 @@ def test_time_in_stage_ends_on_the_day_whatever_the_history_holds_after_it():
     assert time_in_stage(history, START - DAY) == {}
 
 
+def test_what_was_known_before_does_not_overrule_a_forced_step_and_newer_praise_does():
+    bought = [event(K.PURCHASE, 1), event(K.PURCHASE, 2)]
+    down = [*bought, event(K.NPS, 3, 10), event(K.FORCED, 10, to=S.FULFILMENT)]
+    assert path(*down, event(K.UNANSWERED, 50), until=60)[-1] == ("fulfilment", "forced")
+    assert path(*down, event(K.NPS, 50, 10), until=60)[-1] == ("loyalty", "loyal")
+    back = [*bought, event(K.CANCELLED, 3), event(K.NPS, 4, 10), event(K.FORCED, 10, to=S.FULFILMENT)]
+    assert path(*back, until=60)[-1] == ("fulfilment", "forced")
+
+
+def test_nothing_follows_an_erasure_not_even_where_there_was_no_stage_yet():
+    assert path(event(K.ERASED, 1), event(K.PURCHASE, 5)) == []
+
+
+def test_only_clicks_after_the_capture_are_engagement():
+    assert path(event(K.CLICK, 1), event(K.IDENTIFIED, 2), event(K.CLICK, 3))[-1] == ("acquisition", "identified")
+    assert path(event(K.IDENTIFIED, 2), event(K.CLICK, 3), event(K.CLICK, 4))[-1] == ("retention", "engaged")
+
+
+def test_one_record_may_be_evidence_of_two_kinds():
+    order = UUID(int=9)
+    assert path(event(K.PURCHASE, 1, id=order), event(K.PURCHASE_REVERSED, 5, id=order))[-1] == (
+        "retention",
+        "order_reversed",
+    )
+
+
 def test_a_forced_step_says_who_and_why():
     (*_, forced) = derive([event(K.TOUCH), event(K.FORCED, 1)], POLICY, START + 2 * DAY)
     assert (forced.forced, forced.actor, forced.note) == (True, ANA, "a friend of the house")

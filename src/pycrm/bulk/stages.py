@@ -128,8 +128,8 @@ def derive_stages(
     to : array_like of str, optional
         Stages of ``forced``; "" elsewhere.
     id : array_like, optional
-        Of the evidence: breaks ties of one instant and kind, and the same id of a customer twice counts once. The row unless
-        given.
+        Of the record each rests on: breaks ties of one instant and kind, and the same kind and id of a customer twice count once.
+        The row unless given.
     progress : callable, optional
         Called with the number of customers done, now and then.
 
@@ -176,6 +176,7 @@ def derive_stages(
     if "id" in given and len(order):
         _, tie = np.unique(ties, return_inverse=True)
         evidence = code[order] * (int(tie.max()) + 1) + tie.reshape(-1)[order]
+        evidence = evidence * len(_KINDS) + ranks[order]
         _, first = np.unique(evidence, return_index=True)
         order = order[np.sort(first)]
     listed = order.tolist()

@@ -94,7 +94,7 @@ class LifecycleEvent:
     Parameters
     ----------
     id : UUID
-        Of the record it rests on; the same evidence twice counts once.
+        Of the record it rests on; the same kind of the same record twice counts once.
     customer_id : UUID
         Whose.
     kind : EventKind
@@ -229,6 +229,8 @@ class _Walk:
         self.steps.append((self.stage, to, at, reason, self.index))
         if self.stage is Stage.LOYALTY:
             self.lost_loyalty = at
+        if to is Stage.ACQUISITION:
+            self.clicks.clear()  # engagement is what follows the capture
         self.stage, self.entered = to, at
 
     def buy_path(self, at: int, reason: str) -> None:
@@ -335,6 +337,7 @@ class _Walk:
             if stage in _EARLY:
                 self.go(Stage.DISQUALIFIED, at, "invalid" if kind == _R.INVALID else "refused")
         elif kind == _R.FORCED:
+            self.praised = False  # what spoke for loyalty before does not overrule who decided; what comes after may
             if to is not None and to is not stage:
                 self.go(to, at, "forced")
         elif kind == _R.ERASED and stage is not None:
@@ -368,7 +371,7 @@ def walk(rows: Iterable[Row], policy: LifecyclePolicy, as_of: int) -> list[Step]
     way = _Walk(policy)
     for index, (at, kind, value, to) in enumerate(rows):
         way.take(index, at, kind, value, to)
-        if way.stage is Stage.ERASED:
+        if kind == _R.ERASED or way.stage is Stage.ERASED:
             return way.steps
     way.fall_silent(as_of)
     return way.steps
@@ -391,7 +394,7 @@ def derive(
     Parameters
     ----------
     events : iterable of LifecycleEvent
-        The evidence, in any order; the same id twice counts once.
+        The evidence, in any order; the same kind and id twice count once.
     policy : LifecyclePolicy
         The thresholds.
     as_of : datetime
@@ -423,7 +426,8 @@ def derive(
     """
     as_of, known_at = instant(as_of), None if known_at is None else instant(known_at)
     known = [each for each in events if each.at <= as_of and (known_at is None or each.known <= known_at)]
-    once = list({each.id: each for each in sorted(known, key=lambda each: each.at, reverse=True)}.values())
+    latest_first = sorted(known, key=lambda each: each.at, reverse=True)
+    once = list({(each.id, each.kind): each for each in latest_first}.values())
     once.sort(key=lambda each: (each.at, RANKS[each.kind], each.id))
     whose = {each.customer_id for each in once}
     if customer_id is None and len(whose) > 1:
