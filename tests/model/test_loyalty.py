@@ -131,6 +131,11 @@ def earning(**fields):
     return EarningRule(**{"code": "r", "program": "tea", "points": 2, **fields})
 
 
+# Two articles of 50, and the tea came back.
+PART_BACK = order(
+    lines=tuple(OrderLine(sku=sku, quantity=1, unit_price=Money(50, "EUR")) for sku in ("tea", "cup")),
+    refunds=(Refund(at=START, amount=Money(50, "EUR"), line=0),),
+)
 SPEND = earning(mode=EarningMode.PER_AMOUNT, per=Money(10, "EUR"))
 
 
@@ -154,6 +159,9 @@ SPEND = earning(mode=EarningMode.PER_AMOUNT, per=Money(10, "EUR"))
         (earning(min_amount=Money("29.70", "EUR")), order(), 2),
         (earning(skus=("coffee",)), order(), 0),
         (earning(skus=("tea",)), order(), 2),
+        (earning(skus=("tea",)), PART_BACK, 0),
+        (earning(skus=("tea",), mode=EarningMode.PER_AMOUNT, per=Money(10, "EUR")), PART_BACK, 0),
+        (earning(skus=("cup",), mode=EarningMode.PER_AMOUNT, per=Money(10, "EUR")), PART_BACK, 10),
         (earning(period=Period(START + DAY, None)), order(), 0),
         (earning(), order(lines=()), 0),
     ],
@@ -307,6 +315,21 @@ def test_a_friend_of_his_own_counts():
 )
 def test_every_reason_why_a_referral_does_not_count(reasons, options):
     assert verdict(**options) == reasons
+
+
+def test_friends_who_joined_at_once_are_too_fast_however_late_they_buy():
+    others = (done(1, status=ReferralStatus.JOINED), done(1, status=ReferralStatus.JOINED))
+    joined = referral().joined(BEA.id, START + 1.5 * DAY)
+    assert judge(PROGRAM, joined, ANA, BEA, START + 9 * DAY, others=others) == (R.TOO_FAST,)
+    later = referral().joined(BEA.id, START + 9 * DAY)
+    assert judge(PROGRAM, later, ANA, BEA, START + 9 * DAY, others=others) == ()
+
+
+@pytest.mark.parametrize("kind", [ContactKind.MESSAGING, ContactKind.SOCIAL, ContactKind.PUSH])
+def test_a_shared_account_or_device_is_one_person(kind):
+    one, other = (Customer(contact_points=(ContactPoint(kind=kind, raw="@ana"),)) for _ in "ab")
+    assert shared_identity(one, other) == {"account"}
+    assert verdict(friend=one, advocate=other) == (R.SHARED_IDENTITY,)
 
 
 def test_a_referral_goes_forward_only_and_ends_once():

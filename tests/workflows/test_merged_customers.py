@@ -8,7 +8,7 @@ import pytest
 
 from pycrm.errors import InvalidValueError
 from pycrm.model.consent import ConsentEntry, ConsentStatus
-from pycrm.model.customer import Customer
+from pycrm.model.customer import Customer, PersonName
 from pycrm.model.earning import EarningMode, EarningRule
 from pycrm.model.experiment import Assignment, Experiment, ExperimentArm
 from pycrm.model.interaction import Interaction, InteractionKind
@@ -16,7 +16,7 @@ from pycrm.model.money import Money
 from pycrm.model.offer import Offer, OfferDecision, OfferKind
 from pycrm.model.order import Order, OrderLine, Refund
 from pycrm.model.points_command import Adjust, CapSpan, Earn, EarnCap
-from pycrm.model.referral import ReferralProgram, ReferralStatus
+from pycrm.model.referral import ReferralProgram, ReferralStatus, RejectReason
 from pycrm.model.reward import Reward, RewardKind
 from pycrm.model.source import SourceRecord
 from pycrm.model.time import Period
@@ -259,6 +259,30 @@ def test_nobody_refers_himself_under_an_older_id(store):
     assert refer.join(store, invited.id, anita, NOW).status is ReferralStatus.REJECTED
     other = refer.invite(store, "friends", ana, key="b", at=NOW)
     assert refer.join(store, other.id, carl, NOW).status is ReferralStatus.JOINED
+
+
+def referred(store, advocate, friend, key):
+    made = refer.invite(store, "friends", advocate, key=key, at=ago(20))
+    refer.join(store, made.id, friend, ago(19))
+    return made.id
+
+
+def test_a_friend_or_an_advocate_counts_under_every_id_he_had(store):
+    ana, anita, carl = ana_and_anita(store)
+    dora = Customer(name=PersonName(given="Dora"))
+    keep(store, dora, ReferralProgram(code="friends", program="tea", limit=1))
+    assert refer.qualify(store, referred(store, carl, ana, "1"), ago(15)).referral.status is ReferralStatus.REWARDED
+    brought_twice = referred(store, dora.id, anita, "2")
+    himself, again = referred(store, ana, anita, "3"), referred(store, anita, ana, "6")
+    merged(store, ana, anita)
+    assert refer.qualify(store, brought_twice, NOW).reasons == (RejectReason.ALREADY_REFERRED,)
+    assert refer.qualify(store, himself, NOW).referral.reason is RejectReason.SELF_REFERRAL
+    assert refer.qualify(store, referred(store, ana, dora.id, "4"), NOW).referral.status is ReferralStatus.REWARDED
+    assert refer.qualify(store, again, NOW).referral.reason is RejectReason.SELF_REFERRAL
+    merged(store, carl, ana, days=0)
+    extra = Customer(name=PersonName(given="Ed"))
+    keep(store, extra)
+    assert refer.qualify(store, referred(store, carl, extra.id, "5"), NOW).reasons == (RejectReason.REFERRAL_LIMIT,)
 
 
 def test_aliases_of_one_are_those_of_all(store):

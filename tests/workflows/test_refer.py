@@ -329,6 +329,34 @@ def test_a_reward_without_end_has_no_stock_to_count(store, people):
     assert (balance(store, ana), held(store, Reward, endless.id)) == (100, before)
 
 
+def test_a_key_of_one_redemption_is_not_used_for_another_reward(store, people):
+    ana, _ = people
+    cup, car = (
+        Reward(code=code, program="tea", name=code, kind=RewardKind.FREE_ITEM, sku=code, cost=10)
+        for code in ("cup", "car")
+    )
+    keep(store, cup, car, EarningRule(code="each", program="tea", points=100))
+    bought = order(ana)
+    keep(store, bought)
+    loyalty.earn_for_order(store, bought.id, "tea", START)
+    first = loyalty.redeem(store, ana.id, cup.id, key="a", at=START)
+    assert loyalty.redeem(store, ana.id, cup.id, key="a", at=START + DAY) == first
+    with pytest.raises(InvalidValueError, match="used for another reward"):
+        loyalty.redeem(store, ana.id, car.id, key="a", at=START)
+    assert balance(store, ana) == 90
+
+
+def test_the_day_of_a_cap_is_that_of_the_members_clocks(store):
+    far = attrs.evolve(person("far"), zone="America/Los_Angeles")
+    keep(store, far, EarningRule(code="daily", program="tea", points=30, caps=(EarnCap(30),)))
+    evening, night = datetime(2026, 5, 1, 22, tzinfo=UTC), datetime(2026, 5, 2, 2, tzinfo=UTC)  # one day in California
+    for at in (evening, night, night + DAY):
+        bought = order(far, placed_at=at)
+        keep(store, bought)
+        loyalty.earn_for_order(store, bought.id, "tea", at)
+    assert balance(store, far) == 60
+
+
 def test_points_that_are_not_there_buy_nothing(store, people):
     keep(store, CUP)
     with pytest.raises(InvalidValueError, match="0 points are available"):

@@ -113,6 +113,13 @@ class EarningRule(Entity):
         lines = [line for line in order.lines if not self.skus or line.sku in self.skus]
         if not lines or not kept or (self.min_amount is not None and kept < self.min_amount):
             return 0
+        paid = sum((line.total.amount for line in lines), Decimal(0))
+        given_back = sum(
+            (each.amount.amount for each in order.refunds if each.line is not None and order.lines[each.line] in lines),
+            Decimal(0),
+        )
+        if given_back and given_back >= paid:
+            return 0
         if self.mode is EarningMode.PER_EVENT:
             return self.points
         if self.mode is EarningMode.PER_UNIT:
@@ -127,7 +134,7 @@ class EarningRule(Entity):
             )
             return self.points * int(max(bought - back, Decimal(0)))
         assert self.per is not None
-        counted = min(kept.amount, sum((line.total.amount for line in lines), Decimal(0)))
+        counted = min(kept.amount, paid - given_back)
         return self.points * int(counted // self.per.amount)
 
     def earn(self, points: int, at: datetime, reason: str | None = None) -> Earn:

@@ -18,6 +18,7 @@ from attrs import converters, field, frozen
 
 from pycrm.errors import InvalidTransitionError, InvalidValueError
 from pycrm.model.checks import at_least, is_a, is_code, is_line, optional
+from pycrm.model.contact import ContactKind
 from pycrm.model.customer import Customer
 from pycrm.model.entity import Entity
 from pycrm.model.time import Period, in_utc, is_instant
@@ -219,6 +220,10 @@ class Referral(Entity):
         return self._moved(_S.EXPIRED, closed_at=at)
 
 
+# Whose these are, is one person: a number of a messenger, a profile, a device that gets pushes.
+_ACCOUNTS = frozenset({ContactKind.MESSAGING, ContactKind.SOCIAL, ContactKind.PUSH})
+
+
 def _canonical(customer: Customer) -> dict[str, frozenset[str]]:
     points = customer.contact_points
     return {
@@ -226,11 +231,12 @@ def _canonical(customer: Customer) -> dict[str, frozenset[str]]:
         "phone": frozenset(point.normalised for point in points if point.kind == "phone"),
         "postal": frozenset(point.normalised.casefold() for point in points if point.kind == "postal"),
         "identifier": frozenset(f"{each.namespace}\x1f{each.value}" for each in customer.identifiers),
+        "account": frozenset(f"{point.kind}\x1f{point.normalised}" for point in points if point.kind in _ACCOUNTS),
     }
 
 
 def shared_identity(one: Customer, other: Customer) -> frozenset[str]:
-    """Return by what two customers could be one: "email", "phone", "postal", "identifier" (any, a device too).
+    """Return by what two customers could be one: "email", "phone", "postal", "identifier" (any), "account" (messenger, push...).
 
     Examples
     --------
@@ -294,7 +300,7 @@ def judge(
         reasons.append(RejectReason.SELF_REFERRAL)
     else:
         shared = shared_identity(advocate, friend)
-        if shared & {"email", "identifier"}:
+        if shared - {"phone", "postal"}:
             reasons.append(RejectReason.SHARED_IDENTITY)
         elif shared and program.household is Household.REFUSE:
             reasons.append(RejectReason.SAME_HOUSEHOLD)
@@ -311,8 +317,12 @@ def judge(
         reasons.append(RejectReason.REFERRAL_LIMIT)
     if program.program_limit is not None and paid >= program.program_limit:
         reasons.append(RejectReason.PROGRAM_LIMIT)
+    # Counted when he joined: friends of one afternoon who all buy a week later are as fast.
+    joined = at if referral.joined_at is None else referral.joined_at
     lately = [
-        each for each in mine if each.joined_at is not None and at - program.velocity_window < each.joined_at <= at
+        each
+        for each in mine
+        if each.joined_at is not None and joined - program.velocity_window < each.joined_at <= joined
     ]
     if len(lately) >= program.velocity:
         reasons.append(RejectReason.TOO_FAST)

@@ -18,7 +18,15 @@ from pycrm.storage.identity import Aliases, aliases, aliases_of
 from pycrm.storage.protocols import UnitOfWork
 from pycrm.storage.query import Query, desc
 
-__all__ = ["IN_USE", "consents_by_customer", "last_assessments", "not_in_use", "united_consents", "why_not_used"]
+__all__ = [
+    "IN_USE",
+    "consents_by_customer",
+    "last_assessments",
+    "not_in_use",
+    "united_consents",
+    "why_not_used",
+    "zone_of",
+]
 
 
 IN_USE = where("processing") == str(Processing.ALLOWED)
@@ -42,6 +50,12 @@ def why_not_used(unit: UnitOfWork, customer_id: UUID) -> Reason | None:
     if customer is None or customer.processing is Processing.ALLOWED:
         return None
     return Reason(str(customer.processing), _WHY[customer.processing])
+
+
+def zone_of(unit: UnitOfWork, customer_id: UUID) -> str:
+    """Return the zone of a customer's clocks, under whichever id he is known; "UTC" where it is not known."""
+    customer = unit.of(Customer).find(aliases_of(unit, customer_id).of(customer_id))
+    return "UTC" if customer is None or customer.zone is None else customer.zone
 
 
 def last_assessments(unit: UnitOfWork, as_of: date) -> Mapping[UUID, Assessment]:

@@ -30,7 +30,7 @@ from pycrm.model.referral import shared_identity
 from pycrm.model.reward import Redemption, RedemptionStatus, Reward
 from pycrm.storage.identity import aliases
 from pycrm.storage.ledger import accounts_of, post_points, take_from_budget
-from pycrm.storage.lookups import why_not_used
+from pycrm.storage.lookups import why_not_used, zone_of
 from pycrm.storage.protocols import Store, UnitOfWork
 from pycrm.storage.query import Query, asc
 
@@ -111,7 +111,8 @@ def earn_for_order(
             if first is None:
                 earn = rule.earn(due, at) if due and may_earn else None
                 if earn is not None and points_allowed(account, earn, at, beside):
-                    posted = post_points(unit, order.customer_id, program, earn, key=key, at=at)
+                    zone = zone_of(unit, order.customer_id)
+                    posted = post_points(unit, order.customer_id, program, earn, key=key, at=at, zone=zone)
                     assert posted.result is not None
                     balance += posted.result.points
                     given.append(OrderPoints(rule.code, posted.result.points, 0))
@@ -177,7 +178,7 @@ def reward_content(
             if first is None:
                 earn = rule.earn(rule.points, at, contribution.kind)
                 if not refused and at in rule.period and points_allowed(account, earn, at, beside):
-                    posted = post_points(unit, author, program, earn, key=key, at=at)
+                    posted = post_points(unit, author, program, earn, key=key, at=at, zone=zone_of(unit, author))
                     assert posted.result is not None
                     balance += posted.result.points
                     found.append(OrderPoints(rule.code, posted.result.points, 0))
@@ -246,7 +247,8 @@ def redeem(
     NotFound
         If there is no such reward.
     InvalidValueError
-        If none is left, it cannot be had now, the points are not there or owed, or the member's data may not be used.
+        If none is left, it cannot be had now, the points are not there or owed, the member's data may not be used, or the key was
+        used for another reward.
     """
     with store.begin(actor=actor, cause="redemption") as unit:
         reward = unit.of(Reward).get(reward_id)
@@ -254,6 +256,10 @@ def redeem(
         named = [named_id(account.id, f"redemption:{key}") for account in held]
         before = next((one for one in map(unit.of(Redemption).find, named) if one is not None), None)
         if before is not None:
+            if before.reward_id != reward_id:
+                raise InvalidValueError(
+                    "key", key, "it was used for another reward; a key is used for one request only"
+                )
             return before
         why = why_not_used(unit, member_id)
         if why is not None:

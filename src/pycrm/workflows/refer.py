@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 from uuid import UUID, uuid5
 
+import attrs
 from attrs import frozen
 
 from pycrm.errors import InvalidValueError
@@ -28,7 +30,7 @@ from pycrm.model.referral import (
 )
 from pycrm.storage.identity import aliases_of
 from pycrm.storage.ledger import post_points, take_from_budget
-from pycrm.storage.lookups import why_not_used
+from pycrm.storage.lookups import why_not_used, zone_of
 from pycrm.storage.protocols import Store, UnitOfWork
 from pycrm.storage.query import Query
 
@@ -123,15 +125,22 @@ def _bought_before(unit: UnitOfWork, friend_id: UUID, at: datetime) -> bool:
 
 def _others(unit: UnitOfWork, referral: Referral, rules: ReferralProgram) -> tuple[list[Referral], int | None]:
     """Return what else was said of this advocate and this friend, and how many count in the programme, if that matters."""
+    assert referral.friend_id is not None
     here = where("program_code") == rules.code
-    about = [
-        here & (where(side) == who)
-        for side, who in (("advocate_id", referral.advocate_id), ("friend_id", referral.friend_id))
-    ]
+    sides = {
+        name: (who, aliases_of(unit, who).ids_of(who))
+        for name, who in (("advocate_id", referral.advocate_id), ("friend_id", referral.friend_id))
+    }
+    about = [here & where(name).is_in(ids) for name, (_, ids) in sides.items()]
     found = {
         one.id: one for asked in about for batch in unit.of(Referral).stream(Query(Referral, asked)) for one in batch
     }
     found.pop(referral.id, None)
+    # What was said of who became one of the two is said of him; of himself twice it is no referral, and stays as it is.
+    for one in tuple(found.values()):
+        now: dict[str, Any] = {name: who for name, (who, ids) in sides.items() if getattr(one, name) in ids}
+        if len({now.get(name, getattr(one, name)) for name in sides}) == len(sides):
+            found[one.id] = attrs.evolve(one, **now)
     if rules.program_limit is None:
         return list(found.values()), None
     counts = where("status").is_in((ReferralStatus.QUALIFIED, ReferralStatus.REWARDED))
@@ -160,7 +169,8 @@ def _pay(unit: UnitOfWork, rules: ReferralProgram, referral: Referral, at: datet
     take_from_budget(unit, rules.program, sum(due.values()), at)
     for member, points in due.items():
         earn = Earn(points, reason=f"referral {referral.code}")
-        post_points(unit, member, rules.program, earn, key=f"referral:{referral.id}", at=at)
+        zone = zone_of(unit, member)
+        post_points(unit, member, rules.program, earn, key=f"referral:{referral.id}", at=at, zone=zone)
     return due
 
 
@@ -221,10 +231,11 @@ def _decide(
         assert qualified.friend_id is not None and qualified.qualified_at is not None  # noqa: PT018  # both follow from the status
         _refuse_unused(unit, "friend_id", qualified.friend_id)
         friend = unit.of(Customer).get(qualified.friend_id)
+        himself = friend.id in aliases_of(unit, referral.advocate_id).ids_of(referral.advocate_id)
         reasons = judge(
             rules,
             qualified,
-            unit.of(Customer).find(referral.advocate_id),
+            friend if himself else unit.of(Customer).find(referral.advocate_id),
             friend,
             qualified.qualified_at,
             others=others,
