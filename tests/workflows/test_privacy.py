@@ -35,6 +35,7 @@ from pycrm.model.points_command import Earn
 from pycrm.model.points_entry import PointsEntry
 from pycrm.model.predicate import where
 from pycrm.model.privacy import Fate, RequestKind, RetentionPolicy, RetentionRule, SubjectRequest
+from pycrm.model.referral import Referral, ReferralProgram
 from pycrm.model.segment import Segment
 from pycrm.model.source import IdentityLink, SourceRecord
 from pycrm.model.time import Period
@@ -44,7 +45,7 @@ from pycrm.storage.erasure import erase_people
 from pycrm.storage.ledger import post_points
 from pycrm.storage.membership import segment_members
 from pycrm.storage.sql import SqlStore
-from pycrm.workflows import identify, measure, privacy
+from pycrm.workflows import identify, measure, privacy, refer
 from pycrm.workflows.personalise.reading import customer_rows
 from storage.servers import furnished
 from workflows.worlds import everything
@@ -336,6 +337,20 @@ def test_erasing_leaves_no_value_of_hers_anywhere_and_keeps_books_and_counts(sto
     assert '{"address": "erased", "code": "5.1.1"}' in claims
     assert any('"greeting": "erased"' in claim and '"total": "10.00"' in claim for claim in claims)
     assert store.run(lambda unit: {"customer": str(BEA), "said": "anew"}, key="greet bea")["said"] == "hello"
+
+
+def test_no_code_of_an_invitation_tells_who_was_erased(store):
+    fill(store)
+    with store.begin() as unit:
+        unit.of(ReferralProgram).add(ReferralProgram(code="invitations", program="tea"))
+        unit.commit()
+    mail = "zenobia.quixano@example.org"
+    hers = refer.invite(store, "invitations", ANA, key=mail, at=NOW)
+    to_her = refer.invite(store, "invitations", BEA, key=f"to {mail}", at=NOW)
+    privacy.erase(store, ANA, at=NOW)
+    with store.begin(read_only=True) as unit:
+        assert [unit.of(Referral).get(one.id).code for one in (hers, to_her)] == ["erased", "to erased"]
+    assert refer.invite(store, "invitations", BEA, key=f"to {mail}", at=NOW).id == to_her.id
 
 
 def test_erasing_again_an_unknown_or_one_who_came_back(store):

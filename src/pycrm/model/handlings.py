@@ -486,8 +486,8 @@ HANDLINGS: Mapping[type[Any], Handling] = {
             since="invited_at",
             subjects=("advocate_id", "friend_id"),
             fields=_all(_S.KEY, "advocate_id friend_id")
-            | _all(_S.ACCOUNTING, "program_code code status invited_at joined_at qualified_at closed_at reason")
-            | _all(_S.FREE_TEXT, "note"),
+            | _all(_S.ACCOUNTING, "program_code status invited_at joined_at qualified_at closed_at reason")
+            | _all(_S.FREE_TEXT, "code note"),
         ),
         Handling(
             model=SegmentMembership,
