@@ -307,6 +307,19 @@ class Questions:
                 page = customers.page(query, size=5, after=page.next)
             assert [one.id.int - first for one in [*found, *page.items]] == [one.id.int - first for one in expected]
 
+    def test_what_is_saved_again_with_the_same_tag_is_found_once(self, store: Store) -> None:
+        with store.begin() as unit:
+            vip = unit.of(Customer).add(ana(tags=frozenset({"vip"})))
+            unit.commit()
+        for country in ("ES", "FR"):
+            with store.begin() as unit:
+                unit.of(Customer).save(attrs.evolve(unit.of(Customer).get(vip.id), country=country))
+                unit.commit()
+        with store.begin() as unit:
+            for order in ((), (desc("id"),), (asc("source"),)):
+                page = unit.of(Customer).page(Query(Customer, where("tags") == "vip", order=order))
+                assert [one.id for one in page.items] == [vip.id]
+
     def test_an_empty_store_has_one_empty_page(self, store: Store) -> None:
         with store.begin() as unit:
             page = unit.of(Customer).page(Query(Customer), total=True)

@@ -133,7 +133,8 @@ class Table:
         fresh = self.indexed(entity)
         for path, value in fresh.difference(*map(self.indexed, known)) if known else fresh:
             self.indexes[path].add((value, id.int, id))
-        for path, value in self.searched(entity):
+        found = self.searched(entity)
+        for path, value in found.difference(*map(self.searched, known)) if known else found:
             self.many[path].setdefault(value, Sorted()).add(id)
 
     def unindex(self, entity: Any, known: Sequence[Any]) -> None:
