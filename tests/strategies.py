@@ -1,5 +1,6 @@
 """Hypothesis strategies for every value and entity of the model; each builds only what its constructor takes."""
 
+import json
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
@@ -44,6 +45,7 @@ from pycrm.model.experiment import (
     Recommendation,
     RowSet,
 )
+from pycrm.model.feed import ChangeFeed, FeedEvent, FeedReader
 from pycrm.model.form import CaptureForm, FormField, FormFill
 from pycrm.model.import_run import ImportOutcome, ImportRun, RowStatus
 from pycrm.model.intent import ContactIntent, IntentKind
@@ -650,6 +652,21 @@ automation_runs = st.builds(
         basis=maybe(text()),
     ),
 )
+feed_events = st.builds(
+    FeedEvent,
+    **_entity(
+        position=st.integers(1, 10**6),
+        type=text(),
+        body=st.builds(json.dumps, st.dictionaries(text(), text(), max_size=3)),
+        at=instants,
+    ),
+)
+change_feeds = st.builds(
+    lambda kept, **fields: ChangeFeed(last=fields["first"] - 1 + kept, **fields),
+    kept=st.integers(0, 10**6),
+    **_entity(epoch=st.uuids(), first=st.integers(1, 10**6), retold=st.integers(0, 9)),
+)
+feed_readers = st.builds(FeedReader, **_entity(name=codes, position=st.integers(0, 10**6)))
 action_plans = st.builds(
     ActionPlan,
     **_entity(
@@ -1456,6 +1473,9 @@ ENTITIES = {
     NextStep: next_steps(),
     ActionPlan: action_plans,
     AutomationRun: automation_runs,
+    ChangeFeed: change_feeds,
+    FeedEvent: feed_events,
+    FeedReader: feed_readers,
     Order: orders(),
     Outcome: outcomes,
     Product: products,

@@ -25,6 +25,7 @@ EXAMPLES = [
     errors.Transient("deadlock", "40P01"),
     errors.Unknown("connection lost during COMMIT"),
     errors.InvalidCursor("it belongs to another query"),
+    errors.CursorTooOld(80, 121),
     errors.InvalidQuery("nmae", "no such field; there are: id, name"),
     errors.ReadOnly(),
     errors.UnitClosed(),

@@ -24,6 +24,7 @@ also the builtin a caller would expect, so code that never heard of pycrm catche
         ├── Transient            (RuntimeError)     try the whole unit of work again
         ├── Unknown              (RuntimeError)     the connection died during COMMIT
         ├── InvalidCursor        (ValueError)
+        │   └── CursorTooOld                        what lies behind it was forgotten
         ├── InvalidQuery         (ValueError)
         ├── ReadOnly             (RuntimeError)     a write where only reading is possible
         ├── UnitClosed           (RuntimeError)     a unit of work used after its end
@@ -46,6 +47,7 @@ __all__ = [
     "Conflict",
     "ConvergenceWarning",
     "CurrencyMismatchError",
+    "CursorTooOld",
     "DataWarning",
     "DocumentError",
     "Duplicate",
@@ -324,12 +326,26 @@ class Unknown(StoreError, RuntimeError):
 class InvalidCursor(StoreError, ValueError):
     """A page cursor that this query did not give out."""
 
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
+    def __init__(self, reason: str, fix: str = "start again at the first page") -> None:
+        super().__init__(reason, fix)
         self.reason = reason
+        self.fix = fix
 
     def __str__(self) -> str:
-        return f"the cursor is refused: {self.reason}; start again at the first page"
+        return f"the cursor is refused: {self.reason}; {self.fix}"
+
+
+class CursorTooOld(InvalidCursor):
+    """A reader of the changes that stood still for so long that what it has not read was forgotten."""
+
+    def __init__(self, position: int, kept_from: int) -> None:
+        super().__init__(
+            f"it has read up to change {position}, and those up to {kept_from - 1} were forgotten",
+            "take latest(store), read the entities themselves, and go on from there",
+        )
+        Exception.__init__(self, position, kept_from)
+        self.position = position
+        self.kept_from = kept_from
 
 
 class InvalidQuery(StoreError, ValueError):

@@ -1,3 +1,5 @@
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from uuid import UUID, uuid4
 
@@ -232,3 +234,26 @@ def test_a_post_is_undone_by_the_key_it_was_made_under():
         undone = post_points(unit, member.id, "tea", Reverse(of="a"), key="b", at=NOW)
         unit.commit()
     assert undone.entries
+
+
+def test_what_is_there_is_found_while_another_thread_commits_and_prunes():
+    store = MemoryStore()
+    held = store.run(lambda unit: unit.products.add(pen("A1")))
+    writing, before = [True], sys.getswitchinterval()
+
+    def read():
+        while writing:
+            with store.begin(read_only=True) as unit:
+                unit.products.get(held.id)  # NotFound, were a state looked for in a list that is cut meanwhile
+
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(3) as pool:
+            readers = [pool.submit(read) for _ in range(3)]
+            for _ in range(400):
+                store.run(lambda unit: unit.products.save(unit.products.get(held.id)))
+            writing.clear()
+            for one in readers:
+                one.result()
+    finally:
+        sys.setswitchinterval(before)

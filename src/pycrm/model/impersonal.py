@@ -12,6 +12,7 @@ from pycrm.model.campaign import Campaign
 from pycrm.model.content import Content
 from pycrm.model.earning import EarningRule, ProgramBudget
 from pycrm.model.experiment import Decision, Experiment, Finding
+from pycrm.model.feed import ChangeFeed, FeedEvent, FeedReader
 from pycrm.model.form import CaptureForm
 from pycrm.model.import_run import ImportOutcome, ImportRun
 from pycrm.model.knowledge_plan import KnowledgePlan
@@ -38,11 +39,14 @@ _PLAIN: Mapping[type[Any], str] = {
     AutomationRun: "process key at items by_hand overseen basis",
     Campaign: "code name objective kind text status period segment audience not_owning open_list purpose channel cost budget "
     "parent_id",
+    ChangeFeed: "epoch first last retold",
     CaptureForm: "code fields purposes channel text_version most",
     Content: "code title kind need about asset period",
     Decision: "finding_id recommended decided decided_at next_experiment_id",
     EarningRule: "code program event mode points per min_amount skus period valid_for pending_for caps",
     Experiment: "code name arms control holdout metric period window sample_size campaign_id follows",
+    FeedEvent: "position type at",
+    FeedReader: "name position",
     Finding: "question experiment_id arm control tactic metric as_of found_at estimate low high confidence p_value "
     "adjusted_p_value treated controls contacts treated_mean control_mean method assumes value value_low value_high cost rows",
     ImportRun: "source key started_at finished_at dry_run counts",
@@ -75,6 +79,7 @@ _OTHERS: Mapping[type[Any], Mapping[str, Sensitivity]] = {
     Campaign: {"includes": _S.KEY, "excludes": _S.KEY},
     Decision: {"actor": _S.STAFF, "note": _S.FREE_TEXT},
     Experiment: {"hypothesis": _S.FREE_TEXT},
+    FeedEvent: {"body": _S.FREE_TEXT},
     Finding: {"notes": _S.FREE_TEXT},
     ImportRun: {"outcomes": _S.PARTS},
     Segment: {"included": _S.KEY, "excluded": _S.KEY, "description": _S.FREE_TEXT},

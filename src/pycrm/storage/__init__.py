@@ -3,6 +3,7 @@
 `pycrm.storage.sql` keeps the same things in SQLite, PostgreSQL, MariaDB and MySQL.
 """
 
+from pycrm.storage import feed
 from pycrm.storage.backup import export, export_erasures, restore
 from pycrm.storage.batches import Batches, read_batches
 from pycrm.storage.columns import read_columns, upsert_many, write_columns
@@ -94,6 +95,7 @@ __all__ = [
     "export",
     "export_erasures",
     "facts",
+    "feed",
     "import_rows",
     "once",
     "read_batches",

@@ -1,8 +1,8 @@
 """A store into a file and back: lossless, checked, streaming, between any two stores of ours.
 
 The file is gzipped JSON lines: a header, one line per entity (removed ones too) with its audit trail, and a footer with the
-number of lines and their SHA-256. Events waiting in the outbox and remembered results of keys stay behind: they belong to the
-running system, not to what is known.
+number of lines and their SHA-256. Events waiting in the outbox, the feed of changes and remembered results of keys stay behind:
+they belong to the running system, not to what is known. A cursor into the old feed is refused by the new one.
 
 A backup remembers who was erased after it was made. Keep `export_erasures` apart from it, anew after each erasure: `restore`
 repeats every erasure that the file, that log or the store itself knows of, before anything becomes visible.
@@ -23,6 +23,7 @@ import attrs
 
 from pycrm.errors import DocumentError
 from pycrm.model.customer import Customer
+from pycrm.model.feed import ChangeFeed, FeedEvent, FeedReader
 from pycrm.model.predicate import where
 from pycrm.model.privacy import RequestKind, SubjectRequest
 from pycrm.serialize import dumps, from_dict, loads, to_dict
@@ -35,6 +36,7 @@ __all__ = ["export", "export_erasures", "restore"]
 
 FORMAT = 1
 _BATCH = 1_000
+_RUNNING = {ChangeFeed, FeedEvent, FeedReader}
 
 
 def _portable(unit: object) -> Portable:
@@ -79,6 +81,8 @@ def export(store: Store, path: str | Path) -> int:
             portable = _portable(unit)
             file.write(json.dumps({"format": "pycrm-backup", "version": FORMAT}) + "\n")
             for map in portable.maps():
+                if map.model in _RUNNING:
+                    continue
                 for kept in portable.dump(map.model):
                     row = [map.table, kept.live, to_dict(kept.entity), [_change(change) for change in kept.history]]
                     line = json.dumps(row, ensure_ascii=False, allow_nan=False, separators=(",", ":")) + "\n"

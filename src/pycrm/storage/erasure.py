@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
@@ -14,6 +15,7 @@ import attrs
 from attrs import field, frozen
 
 from pycrm.errors import InvalidValueError, NotFound
+from pycrm.model.feed import FEED_ID, ChangeFeed, FeedEvent
 from pycrm.model.lifecycle import Stage, StageChange
 from pycrm.model.predicate import where
 from pycrm.model.privacy import BLANK, Fate, Handling, RequestKind, SubjectRequest
@@ -123,7 +125,9 @@ def erase_people(unit: UnitOfWork, asked: Iterable[SubjectRequest], *, search: b
                 counts["stage_change.add"] += _leave(means, person, request.done_at)
             done.append((request, person, counts))
     total = sum((counts for _, _, counts in done), Counter[str]())
-    total["beside.retold"] += means.retell(_retelling({str(one) for one in gone}, telling)) if gone else 0
+    if gone:
+        rewrite = _retelling({str(one) for one in gone}, telling)
+        total["beside.retold"] += _retell_feed(means, handlings, rewrite) + means.retell(rewrite)
     mentions: tuple[Mention, ...] = ()
     if search and (telling or names):
         retold, mentions = _search(means, handlings, gone, telling, names)
@@ -144,6 +148,25 @@ def erase_people(unit: UnitOfWork, asked: Iterable[SubjectRequest], *, search: b
     return Erased(
         customer_ids=tuple(ids), counts=dict(sorted((+total).items())), mentions=mentions, requests=tuple(requests)
     )
+
+
+def _retell_feed(means: Any, handlings: Mapping[EntityMap, Handling], rewrite: Callable[[str, Any], Any]) -> int:
+    """Tell the events of the feed anew, like those that wait, and return how many changed."""
+    if not any(map.model is ChangeFeed for map in handlings):
+        return 0
+    feed = means.of(ChangeFeed).find(FEED_ID)
+    if feed is None:
+        return 0
+    # First: a publisher that holds events as they were told before finds by this that it must claim them again.
+    means.of(ChangeFeed).save(attrs.evolve(feed, retold=feed.retold + 1))
+    changed = 0
+    for batch in means.of(FeedEvent).stream(Query(FeedEvent, deleted=True)):
+        for event in batch:
+            told = rewrite("event", event.payload)
+            if told != event.payload:
+                means.redact(attrs.evolve(event, body=json.dumps(told, ensure_ascii=False)))
+                changed += 1
+    return changed
 
 
 def _erase_rows(means: Any, handlings: Mapping[EntityMap, Handling], person: Person) -> Counter[str]:

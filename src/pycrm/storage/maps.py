@@ -17,6 +17,7 @@ from pycrm.model.customer import Customer, Strength
 from pycrm.model.earning import EarningRule, ProgramBudget
 from pycrm.model.expense import Expense
 from pycrm.model.experiment import Assignment, Decision, Experiment, Exposure, Finding, Outcome
+from pycrm.model.feed import ChangeFeed, FeedEvent, FeedReader
 from pycrm.model.form import CaptureForm
 from pycrm.model.import_run import ImportRun
 from pycrm.model.intent import ContactIntent
@@ -287,4 +288,7 @@ def default_maps() -> tuple[EntityMap, ...]:
             indexes=["at"],
             append_only=True,
         ),
+        EntityMap.of(ChangeFeed),
+        EntityMap.of(FeedEvent, unique=[("position",)], append_only=True),
+        EntityMap.of(FeedReader),
     )

@@ -62,14 +62,21 @@ class Subscription:
     types: frozenset[str] | None = field(default=None, converter=_names, kw_only=True)
     fields: frozenset[str] | None = field(default=None, converter=_names, kw_only=True)
 
+    def shown(self, claim: Claim) -> Claim | None:
+        """Return the event as this subscription sees it; None where it did not ask for it."""
+        if self.types is not None and claim.type not in self.types:
+            return None
+        if self.fields is None:
+            return claim
+        seen = {name: value for name, value in dict(claim.payload or {}).items() if name in self.fields}
+        return attrs.evolve(claim, payload=seen)
+
     def deliver(self, claim: Claim) -> bool:
         """Hand the event over, if it is asked for; tell whether it was."""
-        if self.types is not None and claim.type not in self.types:
+        seen = self.shown(claim)
+        if seen is None:
             return False
-        if self.fields is not None:
-            seen = {name: value for name, value in dict(claim.payload or {}).items() if name in self.fields}
-            claim = attrs.evolve(claim, payload=seen)
-        self.handle(claim)
+        self.handle(seen)
         return True
 
 

@@ -19,6 +19,7 @@ from pycrm.errors import Conflict, Duplicate, InvalidValueError, ReadOnly, Store
 from pycrm.model.assessment import Assessment
 from pycrm.model.consent import ConsentEntry
 from pycrm.model.customer import Customer
+from pycrm.model.feed import ChangeFeed, FeedEvent, FeedReader
 from pycrm.model.import_run import ImportRun
 from pycrm.model.interaction import Interaction
 from pycrm.model.lifecycle import StageChange
@@ -67,7 +68,13 @@ def event_of(event: object) -> tuple[str, Any]:
 
 def announced_models(maps: MapSet, announce: Iterable[type[Any]]) -> frozenset[type[Any]]:
     """Return the models whose changes become events; raise where the store does not keep one."""
-    return frozenset(maps.of(model).model for model in announce)
+    if isinstance(announce, type | str) or not isinstance(announce, Iterable):
+        raise InvalidValueError("announce", announce, "give several models, such as {Customer}")
+    models = frozenset(maps.of(model).model for model in announce)
+    for model in (ChangeFeed, FeedEvent, FeedReader):
+        if model in models:
+            raise InvalidValueError("announce", model.__name__, "announce what the feed tells of, not the feed")
+    return models
 
 
 _DONE = {"add": "added", "save": "saved", "remove": "removed", "restore": "restored", "erase": "erased"}

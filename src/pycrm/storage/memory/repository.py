@@ -58,7 +58,7 @@ class MemoryRepository(Generic[E]):
         if versions is None:
             return None
         snapshot = self._unit.snapshot
-        for version in reversed(versions):
+        for version in reversed(tuple(versions)):  # a copy: a commit may prune them meanwhile
             if version.commit <= snapshot:
                 return version.entity if version.live or deleted else None
         return None

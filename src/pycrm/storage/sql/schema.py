@@ -122,12 +122,14 @@ def _common_tables(builder: _Builder) -> None:
     )
     builder.table(
         "pycrm_outbox",
+        # An event is settled by its id: MariaDB, looking for it in any other order, would wait for those not committed yet.
         key("tenant"),
-        key("at", types.time()),
-        key("position", types.whole()),
         key("id", types.uuid()),
+        sa.Column("at", types.time(), nullable=False),
+        sa.Column("position", types.whole(), nullable=False),
         sa.Column("type", types.text(), nullable=False),
         sa.Column("payload", types.document(), nullable=False),
+        sa.Index("ix_pycrm_outbox_order", "tenant", "at", "position", "id"),
         compact=True,
     )
     builder.table(
