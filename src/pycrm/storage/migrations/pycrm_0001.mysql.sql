@@ -56,6 +56,21 @@ CREATE TABLE capture_form (
     PRIMARY KEY (tenant, id), 
     CONSTRAINT uq_capture_form_code UNIQUE (tenant, code, live)
 )CHARSET=utf8mb4 ENGINE=InnoDB COLLATE utf8mb4_0900_bin;
+CREATE TABLE change_feed (
+    tenant VARCHAR(64) NOT NULL, 
+    id BINARY(16) NOT NULL, 
+    version BIGINT NOT NULL, 
+    live SMALLINT, 
+    added_at DATETIME(6) NOT NULL, 
+    added_by LONGTEXT, 
+    added_because LONGTEXT, 
+    epoch BINARY(16) NOT NULL, 
+    first BIGINT NOT NULL, 
+    last BIGINT NOT NULL, 
+    retold BIGINT NOT NULL, 
+    document LONGTEXT, 
+    PRIMARY KEY (tenant, id)
+)CHARSET=utf8mb4 ENGINE=InnoDB COLLATE utf8mb4_0900_bin;
 CREATE TABLE content (
     tenant VARCHAR(64) NOT NULL, 
     id BINARY(16) NOT NULL, 
@@ -149,6 +164,35 @@ CREATE TABLE experiment (
     CONSTRAINT uq_experiment_code UNIQUE (tenant, code, live)
 )CHARSET=utf8mb4 ENGINE=InnoDB COLLATE utf8mb4_0900_bin;
 CREATE INDEX ix_experiment_follows ON experiment (tenant, follows, id);
+CREATE TABLE feed_event (
+    tenant VARCHAR(64) NOT NULL, 
+    id BINARY(16) NOT NULL, 
+    version BIGINT NOT NULL, 
+    live SMALLINT, 
+    added_at DATETIME(6) NOT NULL, 
+    added_by LONGTEXT, 
+    added_because LONGTEXT, 
+    position BIGINT NOT NULL, 
+    type LONGTEXT NOT NULL, 
+    body LONGTEXT NOT NULL, 
+    at DATETIME(6) NOT NULL, 
+    document LONGTEXT, 
+    PRIMARY KEY (tenant, id), 
+    CONSTRAINT uq_feed_event_position UNIQUE (tenant, position, live)
+)CHARSET=utf8mb4 ENGINE=InnoDB COLLATE utf8mb4_0900_bin;
+CREATE TABLE feed_reader (
+    tenant VARCHAR(64) NOT NULL, 
+    id BINARY(16) NOT NULL, 
+    version BIGINT NOT NULL, 
+    live SMALLINT, 
+    added_at DATETIME(6) NOT NULL, 
+    added_by LONGTEXT, 
+    added_because LONGTEXT, 
+    name LONGTEXT NOT NULL, 
+    position BIGINT NOT NULL, 
+    document LONGTEXT, 
+    PRIMARY KEY (tenant, id)
+)CHARSET=utf8mb4 ENGINE=InnoDB COLLATE utf8mb4_0900_bin;
 CREATE TABLE import_run (
     tenant VARCHAR(64) NOT NULL, 
     id BINARY(16) NOT NULL, 
@@ -347,13 +391,14 @@ CREATE TABLE pycrm_lease (
 )CHARSET=utf8mb4 ENGINE=InnoDB COLLATE utf8mb4_0900_bin;
 CREATE TABLE pycrm_outbox (
     tenant VARCHAR(64) NOT NULL, 
+    id BINARY(16) NOT NULL, 
     at DATETIME(6) NOT NULL, 
     position BIGINT NOT NULL, 
-    id BINARY(16) NOT NULL, 
     type LONGTEXT NOT NULL, 
     payload LONGTEXT NOT NULL, 
-    PRIMARY KEY (tenant, at, position, id)
+    PRIMARY KEY (tenant, id)
 )CHARSET=utf8mb4 ENGINE=InnoDB COLLATE utf8mb4_0900_bin;
+CREATE INDEX ix_pycrm_outbox_order ON pycrm_outbox (tenant, at, position, id);
 CREATE TABLE pycrm_result (
     tenant VARCHAR(64) NOT NULL, 
     `key` VARCHAR(255) NOT NULL, 

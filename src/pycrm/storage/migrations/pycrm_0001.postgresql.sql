@@ -56,6 +56,21 @@ CREATE TABLE capture_form (
     PRIMARY KEY (tenant, id), 
     CONSTRAINT uq_capture_form_code UNIQUE (tenant, code, live)
 );
+CREATE TABLE change_feed (
+    tenant TEXT COLLATE "C" NOT NULL, 
+    id UUID NOT NULL, 
+    version BIGINT NOT NULL, 
+    live SMALLINT, 
+    added_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    added_by TEXT COLLATE "C", 
+    added_because TEXT COLLATE "C", 
+    epoch UUID NOT NULL, 
+    first BIGINT NOT NULL, 
+    last BIGINT NOT NULL, 
+    retold BIGINT NOT NULL, 
+    document JSONB, 
+    PRIMARY KEY (tenant, id)
+);
 CREATE TABLE content (
     tenant TEXT COLLATE "C" NOT NULL, 
     id UUID NOT NULL, 
@@ -149,6 +164,35 @@ CREATE TABLE experiment (
     CONSTRAINT uq_experiment_code UNIQUE (tenant, code, live)
 );
 CREATE INDEX ix_experiment_follows ON experiment (tenant, follows, id) WHERE follows IS NOT NULL;
+CREATE TABLE feed_event (
+    tenant TEXT COLLATE "C" NOT NULL, 
+    id UUID NOT NULL, 
+    version BIGINT NOT NULL, 
+    live SMALLINT, 
+    added_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    added_by TEXT COLLATE "C", 
+    added_because TEXT COLLATE "C", 
+    position BIGINT NOT NULL, 
+    type TEXT COLLATE "C" NOT NULL, 
+    body TEXT COLLATE "C" NOT NULL, 
+    at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    document JSONB, 
+    PRIMARY KEY (tenant, id), 
+    CONSTRAINT uq_feed_event_position UNIQUE (tenant, position, live)
+);
+CREATE TABLE feed_reader (
+    tenant TEXT COLLATE "C" NOT NULL, 
+    id UUID NOT NULL, 
+    version BIGINT NOT NULL, 
+    live SMALLINT, 
+    added_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    added_by TEXT COLLATE "C", 
+    added_because TEXT COLLATE "C", 
+    name TEXT COLLATE "C" NOT NULL, 
+    position BIGINT NOT NULL, 
+    document JSONB, 
+    PRIMARY KEY (tenant, id)
+);
 CREATE TABLE import_run (
     tenant TEXT COLLATE "C" NOT NULL, 
     id UUID NOT NULL, 
@@ -347,13 +391,14 @@ CREATE TABLE pycrm_lease (
 );
 CREATE TABLE pycrm_outbox (
     tenant TEXT COLLATE "C" NOT NULL, 
+    id UUID NOT NULL, 
     at TIMESTAMP WITH TIME ZONE NOT NULL, 
     position BIGINT NOT NULL, 
-    id UUID NOT NULL, 
     type TEXT COLLATE "C" NOT NULL, 
     payload JSONB NOT NULL, 
-    PRIMARY KEY (tenant, at, position, id)
+    PRIMARY KEY (tenant, id)
 );
+CREATE INDEX ix_pycrm_outbox_order ON pycrm_outbox (tenant, at, position, id);
 CREATE TABLE pycrm_result (
     tenant TEXT COLLATE "C" NOT NULL, 
     key TEXT COLLATE "C" NOT NULL, 

@@ -59,6 +59,22 @@ CREATE TABLE capture_form (
     CONSTRAINT uq_capture_form_code UNIQUE (tenant, code, live)
 )
  STRICT;
+CREATE TABLE change_feed (
+    tenant TEXT NOT NULL, 
+    id BLOB NOT NULL, 
+    version INTEGER NOT NULL, 
+    live INTEGER, 
+    added_at TEXT NOT NULL, 
+    added_by TEXT, 
+    added_because TEXT, 
+    epoch BLOB NOT NULL, 
+    first INTEGER NOT NULL, 
+    last INTEGER NOT NULL, 
+    retold INTEGER NOT NULL, 
+    document TEXT, 
+    PRIMARY KEY (tenant, id)
+)
+ STRICT;
 CREATE TABLE content (
     tenant TEXT NOT NULL, 
     id BLOB NOT NULL, 
@@ -156,6 +172,37 @@ CREATE TABLE experiment (
 )
  STRICT;
 CREATE INDEX ix_experiment_follows ON experiment (tenant, follows, id) WHERE follows IS NOT NULL;
+CREATE TABLE feed_event (
+    tenant TEXT NOT NULL, 
+    id BLOB NOT NULL, 
+    version INTEGER NOT NULL, 
+    live INTEGER, 
+    added_at TEXT NOT NULL, 
+    added_by TEXT, 
+    added_because TEXT, 
+    position INTEGER NOT NULL, 
+    type TEXT NOT NULL, 
+    body TEXT NOT NULL, 
+    at TEXT NOT NULL, 
+    document TEXT, 
+    PRIMARY KEY (tenant, id), 
+    CONSTRAINT uq_feed_event_position UNIQUE (tenant, position, live)
+)
+ STRICT;
+CREATE TABLE feed_reader (
+    tenant TEXT NOT NULL, 
+    id BLOB NOT NULL, 
+    version INTEGER NOT NULL, 
+    live INTEGER, 
+    added_at TEXT NOT NULL, 
+    added_by TEXT, 
+    added_because TEXT, 
+    name TEXT NOT NULL, 
+    position INTEGER NOT NULL, 
+    document TEXT, 
+    PRIMARY KEY (tenant, id)
+)
+ STRICT;
 CREATE TABLE import_run (
     tenant TEXT NOT NULL, 
     id BLOB NOT NULL, 
@@ -368,15 +415,16 @@ CREATE TABLE pycrm_lease (
  STRICT;
 CREATE TABLE pycrm_outbox (
     tenant TEXT NOT NULL, 
+    id BLOB NOT NULL, 
     at TEXT NOT NULL, 
     position INTEGER NOT NULL, 
-    id BLOB NOT NULL, 
     type TEXT NOT NULL, 
     payload TEXT NOT NULL, 
-    PRIMARY KEY (tenant, at, position, id)
+    PRIMARY KEY (tenant, id)
 )
  WITHOUT ROWID,
  STRICT;
+CREATE INDEX ix_pycrm_outbox_order ON pycrm_outbox (tenant, at, position, id);
 CREATE TABLE pycrm_result (
     tenant TEXT NOT NULL, 
     "key" TEXT NOT NULL, 
