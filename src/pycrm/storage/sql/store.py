@@ -350,18 +350,19 @@ class SqlStore:
     def claim(self, holder: str, /, *, limit: int = 100, lease: float = 30.0) -> Sequence[Claim]:
         """Return the oldest events, in order, and keep other holders away for `lease` seconds."""
         checked_size("limit", limit)
-        with self._at_once() as unit:
+
+        def work(unit: SqlUnit) -> list[Any]:
             if not self._leased(unit, holder, lease):
                 return []
             p, document = self.dialect.parameter, self.dialect.document
-            rows = unit.fetch(
+            return unit.fetch(
                 f"SELECT id, type, {document.format('payload')}, at FROM pycrm_outbox"  # noqa: S608  # names alone
                 f" WHERE tenant = {p} ORDER BY at, position, id LIMIT {p}",
                 (self.name, limit),
             )
-            unit.commit()
+
         read_id, read_at = self.dialect.reader(ID) or _same, self.dialect.reader(AT) or _same
-        return [Claim(read_id(id), kind, json.loads(payload), read_at(at)) for id, kind, payload, at in rows]
+        return [Claim(read_id(id), kind, json.loads(payload), read_at(at)) for id, kind, payload, at in self.run(work)]
 
     def scrub(self) -> tuple[str, ...]:
         """Clean the files of what was erased, and return what is left to the host, in words; see `Scrubbing`.
@@ -402,21 +403,18 @@ class SqlStore:
     def settle(self, holder: str, ids: Sequence[UUID], /) -> int:
         """Forget delivered events; return how many there were."""
         p = self.dialect.parameter
-        with self._at_once() as unit:
+
+        def work(unit: SqlUnit) -> int:
             held = unit.fetch_one(
                 f"SELECT holder FROM pycrm_lease WHERE tenant = {p} AND name = 'outbox'",  # noqa: S608  # names alone
                 (self.name,),
             )
             if held is None or held[0] != holder:
                 return 0
-            settled = 0
-            for id in ids:
-                settled += unit.execute(
-                    f"DELETE FROM pycrm_outbox WHERE tenant = {p} AND id = {p}",  # noqa: S608  # names alone
-                    (self.name, unit._bind_id(id)),
-                )
-            unit.commit()
-        return settled
+            delete = f"DELETE FROM pycrm_outbox WHERE tenant = {p} AND id = {p}"  # noqa: S608  # names alone
+            return sum(unit.execute(delete, (self.name, unit._bind_id(id))) for id in ids)
+
+        return self.run(work)
 
 
 def _same(value: Any) -> Any:
