@@ -9,13 +9,16 @@ from typing import Any, TypeAlias, TypeVar
 import attrs
 
 from pycrm.errors import InvalidValueError
+from pycrm.model.predicate import AllOf, AnyOf, Not, Where
 
 __all__ = [
     "at_least",
+    "expect",
     "is_a",
     "is_code",
     "is_fraction",
     "is_line",
+    "is_predicate",
     "is_storable",
     "listed",
     "optional",
@@ -118,6 +121,25 @@ def listed(name: str, values: Any, kind: type[V]) -> list[V]:
         if not isinstance(value, kind):
             raise InvalidValueError(name, value, f"give only {kind.__name__} in it")
     return found
+
+
+def expect(name: str, value: Any, kind: type, example: str | None = None) -> None:
+    """Refuse an argument of another kind.
+
+    Examples
+    --------
+    >>> expect("code", "spring", str)
+    """
+    if not isinstance(value, kind):
+        raise InvalidValueError(
+            name, value, f"give a {kind.__name__}" + ("" if example is None else f", such as {example}")
+        )
+
+
+def is_predicate(_: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
+    """Refuse anything but a condition."""
+    if not isinstance(value, Where | AllOf | AnyOf | Not):
+        raise InvalidValueError(attribute.name, value, "give a predicate, such as where('orders') >= 1")
 
 
 def is_storable(text: str) -> bool:

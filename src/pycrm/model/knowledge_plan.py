@@ -13,12 +13,12 @@ import attrs
 from attrs import field, frozen
 
 from pycrm.errors import InvalidValueError
-from pycrm.model.checks import at_least, is_a, is_code, is_fraction, is_line, optional, tuple_of
+from pycrm.model.checks import at_least, is_a, is_code, is_fraction, is_line, is_predicate, optional, tuple_of
 from pycrm.model.contact import channel_code
 from pycrm.model.entity import Entity
 from pycrm.model.intent import IntentKind
 from pycrm.model.knowledge import CustomerFact, FactOrigin, KnowledgeState, Topic, knowledge_state
-from pycrm.model.predicate import AllOf, AnyOf, Not, Predicate, Where
+from pycrm.model.predicate import Predicate
 
 __all__ = ["Approach", "Closeness", "KnowledgePlan", "Route", "WantedTopic"]
 
@@ -47,11 +47,6 @@ def _is_not_negative(_: Any, attribute: attrs.Attribute[Any], value: Any) -> Non
 def _is_span(_: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
     if not isinstance(value, timedelta) or value <= timedelta(0):
         raise InvalidValueError(attribute.name, value, "give a length of time above 0")
-
-
-def _is_predicate(_: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
-    if not isinstance(value, Where | AllOf | AnyOf | Not):
-        raise InvalidValueError(attribute.name, value, "give a predicate, such as where('orders') >= 1")
 
 
 def _channels(value: Iterable[str]) -> tuple[str, ...]:
@@ -133,7 +128,7 @@ class Approach:
     answer_rate: float = field(default=0.2, validator=is_fraction)
     worth: float = field(default=0.0, validator=_is_not_negative)
     effort: float = field(default=0.0, validator=_is_not_negative)
-    concerns: Predicate | None = field(default=None, validator=optional(_is_predicate))
+    concerns: Predicate | None = field(default=None, validator=optional(is_predicate))
     channels: tuple[str, ...] = field(default=(), converter=_channels)
     purpose: str | None = field(default=None, validator=optional(is_code))
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any
 
 from attrs import field, frozen
 
 from pycrm.errors import InvalidValueError
-from pycrm.model.checks import at_least, is_a, is_code, is_line, optional, tuple_of
+from pycrm.model.checks import at_least, is_a, is_code, is_line, is_predicate, optional, tuple_of
 from pycrm.model.entity import Entity
-from pycrm.model.predicate import AllOf, AnyOf, Not, Predicate, Where
+from pycrm.model.predicate import Predicate
 from pycrm.model.time import instant
 
 __all__ = ["NurtureSequence", "NurtureStep", "ValueKind"]
@@ -26,11 +25,6 @@ class ValueKind(StrEnum):
     RECOMMENDATION = "recommendation"
     GUIDE = "guide"
     SERVICE = "service"
-
-
-def _is_predicate(_: Any, attribute: Any, value: Any) -> None:
-    if not isinstance(value, Where | AllOf | AnyOf | Not):
-        raise InvalidValueError(attribute.name, value, "give a predicate, such as where('orders') >= 1")
 
 
 @frozen(kw_only=True)
@@ -108,7 +102,7 @@ class NurtureSequence(Entity):
     purpose: str = field(default="marketing", validator=is_code)
     channel: str = field(default="email", validator=is_code)
     steps: tuple[NurtureStep, ...] = field(validator=tuple_of(NurtureStep))
-    ends_when: Predicate | None = field(default=None, validator=optional(_is_predicate))
+    ends_when: Predicate | None = field(default=None, validator=optional(is_predicate))
     patience: timedelta = field(default=timedelta(days=14), validator=is_a(timedelta))
 
     def __attrs_post_init__(self) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 import attrs
 
 from pycrm.errors import AppendOnly, InvalidDataError, InvalidValueError, MissingColumnError
+from pycrm.model.checks import expect, listed
 from pycrm.model.predicate import where
 from pycrm.storage.codec import DocumentCodec, column_value
 from pycrm.storage.mapping import EntityMap, Kind
@@ -176,6 +177,8 @@ def read_columns(unit: UnitOfWork, query: Query[Any], fields: Sequence[str]) -> 
     ...     read_columns(uow, Query(Product), ["sku", "name"])
     {'sku': ['A1'], 'name': ['Pen']}
     """
+    expect("query", query, Query, "Query(Customer)")
+    fields = listed("fields", fields, str)
     if isinstance(unit, ColumnReader):
         return unit.columns(query, fields)
     map = EntityMap.of(query.model)

@@ -292,6 +292,26 @@ def _snake(name: str) -> str:
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
 
 
+def _check_arguments(table: Any, columns: Any, references: Any, handling: Any) -> None:
+    """Refuse what `EntityMap.of` cannot use, by the name of the argument."""
+    if table is not None and (not isinstance(table, str) or not re.fullmatch(r"[a-z_][a-z0-9_]{0,59}", table)):
+        raise InvalidValueError("table", table, "use 1 to 60 lower-case letters, digits and _, a letter or _ first")
+    if handling is not None and not isinstance(handling, Handling):
+        raise InvalidValueError("handling", handling, "give a Handling")
+    for name, given in (("columns", columns), ("references", references)):
+        if given is not None and not isinstance(given, Mapping):
+            raise InvalidValueError(name, given, "give a mapping by field")
+    for path, target in (references or {}).items():
+        if not isinstance(target, type) or not attrs.has(target):
+            raise InvalidValueError("references", target, f"give the entity class whose id {path!r} holds")
+    known = {each.name for each in attrs.fields(Column)} - {"name", "path"}
+    for path, setting in (columns or {}).items():
+        if not isinstance(setting, Mapping) or not set(setting) <= known:
+            raise InvalidValueError(
+                "columns", setting, f"give settings of {path!r} by name: {', '.join(sorted(known))}"
+            )
+
+
 def _named(unique: Unique | UniqueEach | Sequence[str]) -> Unique | UniqueEach:
     if isinstance(unique, Unique | UniqueEach):
         return unique
@@ -413,6 +433,11 @@ class EntityMap:
             # A class of a notebook or a page: its names are those of whoever makes the map.
             caller = sys._getframe(1)  # noqa: SLF001  # the documented way to a caller's names
             attrs.resolve_types(model, localns={**caller.f_globals, **caller.f_locals})
+        if getattr(model.__setattr__, "__name__", "") != "_frozen_setattrs":  # what attrs puts into every frozen class
+            raise InvalidValueError(
+                "model", model, "decorate the class with attrs.frozen: what is stored does not change in place"
+            )
+        _check_arguments(table, columns, references, handling)
         hints = _hints(model)
         rules = tuple(_named(rule) for rule in unique)
         plain = tuple((index,) if isinstance(index, str) else tuple(index) for index in indexes)

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 import pytest
 
+from pycrm.errors import InvalidValueError
 from pycrm.model.entity import new_id
 from pycrm.storage.protocols import Store
 from pycrm.testing.points import Points
@@ -63,5 +64,10 @@ def store_contract(make_store: Callable[[], Store], *, requirements: Requirement
     >>> issubclass(TestMemoryStore, StoreContract)
     True
     """
+    given: object = make_store
+    if not callable(given):
+        raise InvalidValueError(
+            "make_store", make_store, "give a callable that returns an empty store, such as MemoryStore"
+        )
     body: dict[str, Any] = {"make_store": staticmethod(make_store), "requirements": requirements or Requirements()}
     return type("StoreContract", (StoreContract,), body)

@@ -14,6 +14,7 @@ import pandas as pd
 
 from pycrm.clv.units import Unit
 from pycrm.errors import InvalidValueError
+from pycrm.model.checks import expect
 from pycrm.model.inferred_need import NeedSign
 from pycrm.model.money import Money
 from pycrm.model.snapshot import NamedNumber, Snapshot
@@ -119,6 +120,15 @@ def assess(
         )
     if horizon is not None and not isinstance(horizon, Horizon):
         raise InvalidValueError("horizon", horizon, "give a Horizon, such as Horizon(length=12, unit='month')")
+    rules = (
+        ("tiers", tiers, TierRules),
+        ("needs", needs, NeedsRules),
+        ("scoring", scoring, ScoringRules),
+        ("grades", grades, GradeRule),
+    )
+    for name, given, kind in rules:
+        if given is not None:
+            expect(name, given, kind)
     if isinstance(audit, str):
         raise InvalidValueError("audit", audit, f"give a list of paths, [{audit!r}]")
     if policy is not None and not audit:

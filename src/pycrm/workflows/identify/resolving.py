@@ -14,6 +14,7 @@ from attrs import field, frozen
 
 from pycrm import matching
 from pycrm.matching import Decision, Edges, FellegiSunter, Resolution, keep_ids, resolve_edges, review_queue
+from pycrm.model.checks import expect, listed
 from pycrm.model.consent import may_contact
 from pycrm.model.contact import Channel, ContactKind
 from pycrm.model.correction import is_correction
@@ -184,6 +185,11 @@ def resolve(
     (1, 1)
     """
     at = instant(at)
+    rules = listed("rules", rules, Rule)
+    if matching is not None:
+        expect("matching", matching, Matching)
+    if surviving is not None:
+        expect("surviving", surviving, Surviving)
     how = Surviving() if surviving is None else surviving
     with store.begin(actor=actor, cause="identify.resolve") as unit:
         report = _resolve(unit, at, tuple(rules), matching, how, unite, purpose)

@@ -8,6 +8,7 @@ from uuid import UUID
 from attrs import frozen
 
 from pycrm.errors import InvalidValueError
+from pycrm.model.checks import expect
 from pycrm.model.consent import CaptureSource, ConsentEntry, ConsentStatus
 from pycrm.model.contact import Channel, ContactKind, ContactPoint
 from pycrm.model.customer import Customer, CustomerKind, Organisation, PersonName
@@ -102,6 +103,10 @@ def capture(
     >>> capture(store, form, sent, at=day).new_lead, capture(store, form, sent, at=day).repeated
     (True, True)
     """
+    expect("form", form, CaptureForm)
+    expect("submission", submission, Submission)
+    if magnet is not None:
+        expect("magnet", magnet, LeadMagnet)
     now = instant(at)
     if now < submission.at:
         raise InvalidValueError("at", at, f"the form was sent at {submission.at.isoformat()}; check the two clocks")

@@ -14,7 +14,7 @@ from pycrm.bulk import evaluate_columns
 from pycrm.errors import InvalidValueError
 from pycrm.experiments import held_out
 from pycrm.model.assessment import Assessment
-from pycrm.model.checks import listed
+from pycrm.model.checks import expect, listed
 from pycrm.model.consent import Permission
 from pycrm.model.contact_policy import ContactPolicy
 from pycrm.model.customer import Customer
@@ -189,6 +189,10 @@ def plan(
     InvalidValueError
         If `at` lies before the newest intent, a route comes twice, or a rate is no share.
     """
+    expect("knowledge", knowledge, KnowledgePlan, "interact.HOUSE_PLAN")
+    if loop is not None:
+        expect("loop", loop, DecisionPolicy)
+    policies = listed("policies", policies, ContactPolicy)
     channels = [route.channel for route in listed("routes", routes, Route)]
     if len(set(channels)) != len(channels):
         raise InvalidValueError("routes", channels, "give each channel once")

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from pycrm import experiments
 from pycrm.bulk import objection_columns
 from pycrm.errors import InvalidValueError
+from pycrm.model.checks import expect, listed
 from pycrm.model.contact import Channel, channel_code
 from pycrm.model.contact_policy import ContactMade, ContactPolicy, Suppression
 from pycrm.model.customer import Customer
@@ -179,6 +180,13 @@ def decide(
     CurrencyMismatchError
         If offers and budget are of several currencies.
     """
+    if type(as_of) is not date:
+        raise InvalidValueError("as_of", as_of, "give a calendar date, such as date(2026, 1, 31)")
+    if policy is not None:
+        expect("policy", policy, DecisionPolicy)
+    if isinstance(channels, str):
+        raise InvalidValueError("channels", channels, f"give a list of channels, [{channels!r}]")
+    policies = listed("policies", policies, ContactPolicy)
     ours = [channel_code(channel) for channel in channels]
     at = instant(at)
     if random is None:
