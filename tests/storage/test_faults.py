@@ -172,6 +172,25 @@ def test_a_connection_lost_before_commit_is_transient_and_in_commit_unknown_and_
         store.close()
 
 
+@pytest.mark.parametrize(
+    ("told", "raised"),
+    [("SELECT pg_terminate_backend(pg_backend_pid())", Transient), ("SET nothing_of_this_name = 1", StoreError)],
+)
+def test_a_new_connection_that_is_lost_or_refused_while_it_is_set_up_is_an_error_of_ours(told, raised):
+    with database("postgresql") as url:
+        store = SqlStore(url)
+        store.create_schema()
+        core = store._core
+        settings, core.settings = core.settings, (*core.settings, told)
+        store.engine.dispose()
+        with pytest.raises(raised) as caught:
+            store.begin()
+        assert type(caught.value) is raised
+        core.settings = settings
+        assert names(store) == {}
+        store.close()
+
+
 def test_a_unit_of_work_joins_the_transaction_of_its_host(store):
     engine = sa.create_engine(store.engine.url)
     try:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import itertools
 import json
 import tempfile
+import time
 import weakref
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
@@ -58,24 +59,53 @@ class _Link:
             if core.dialect.name == "sqlite" and not getattr(self._driver.dbapi_connection, "in_transaction", True):
                 self.cursor().execute("BEGIN")
             return
+        self._take()
+        while self._suspect():
+            self._connection.invalidate()
+            self._connection.close()
+            self._take()
+        self._set_up()
+
+    def _take(self) -> None:
+        """Take a connection of the pool."""
         try:
-            if core.own:
+            if self.core.own:
                 # Straight from the pool: a Connection of SQLAlchemy would only be opened and closed.
-                self._connection = self._driver = core.engine.raw_connection()
+                self._connection = self._driver = self.core.engine.raw_connection()
             else:
-                self._connection = core.engine.connect()
+                self._connection = self.core.engine.connect()
                 self._driver = self._connection.connection
-            info = self._driver.info
-            if "pycrm" not in info:
-                cursor = self.cursor()
-                for statement in core.settings:
-                    cursor.execute(statement)
-                cursor.close()
-                info["pycrm"] = True
-        except sa.exc.DBAPIError as error:
-            raise Transient("the database is busy or out of reach", type(error.orig).__name__) from error
+        except (sa.exc.DBAPIError, *self.errors) as error:  # the pool alone passes on what the driver says
+            cause = error.orig if isinstance(error, sa.exc.DBAPIError) else error
+            raise Transient("the database is busy or out of reach", type(cause).__name__) from error
         except sa.exc.TimeoutError as error:
             raise Transient("every connection of the pool is in use", "pool") from error
+
+    def _suspect(self) -> bool:
+        """Tell whether the connection is older than the last loss: a server that went away took all with it."""
+        made: float | None = self._driver.info.get("pycrm")
+        return made is not None and made <= self.core.lost
+
+    def _set_up(self) -> None:
+        """Tell a new connection what every one is told once."""
+        info = self._driver.info
+        if "pycrm" in info:
+            return
+        try:
+            cursor = self.cursor()
+            for statement in self.core.settings:
+                cursor.execute(statement)
+            cursor.close()
+        except self.errors as error:
+            failure = self.core.dialect.failure(error)
+            self._connection.invalidate()
+            self._connection.close()
+            if failure.kind == "transient":
+                raise Transient("the database is busy or out of reach", failure.code) from error
+            raise StoreError(
+                f"the database refused to be set up, with code {failure.code}; the driver's error is the cause of this one"
+            ) from error
+        info["pycrm"] = time.monotonic()
 
     def cursor(self) -> Any:
         """Return a cursor of the driver."""
@@ -108,6 +138,8 @@ class _Link:
             if self.joined:
                 return
             if lost:
+                if not self._suspect():
+                    self.core.lost = time.monotonic()
                 self._connection.invalidate()
             else:
                 cursor.close()
@@ -167,6 +199,7 @@ class _Core:
             each.model: statements_of(each, self.dialect, quote) for each in maps.all
         }
         self.checked = False
+        self.lost = 0.0  # when a connection was last found to be lost
         self.embedded = embedded
         self._metadata: sa.MetaData | None = None
 
