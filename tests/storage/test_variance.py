@@ -1,10 +1,13 @@
 """What may stand for what, as a type checker sees it: a reader of patients reads customers, a repository of patients keeps none."""
 
+import json
+import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
-api = pytest.importorskip("mypy.api", reason="mypy comes with the extra dev")
+import pycrm
 
 PROGRAM = """
 from uuid import UUID
@@ -50,7 +53,12 @@ def refused(patients: Repository[Patient, UUID], customers: Repository[Customer,
 """
 
 
+LINES = PROGRAM.splitlines()
+REFUSED = [number for number, line in enumerate(LINES, 1) if line.endswith("# refused")]
+
+
 def test_a_repository_of_patients_is_read_as_one_of_customers_and_never_written_as_one(tmp_path):
+    api = pytest.importorskip("mypy.api", reason="mypy comes with the extra dev")
     program = tmp_path / "program.py"
     program.write_text(PROGRAM, encoding="utf-8")
     found, problems, status = api.run(
@@ -58,7 +66,20 @@ def test_a_repository_of_patients_is_read_as_one_of_customers_and_never_written_
     )
     assert not problems
     assert status == 1
-    lines = PROGRAM.splitlines()
-    expected = [number for number, line in enumerate(lines, 1) if line.endswith("# refused")]
     errors = [line for line in found.splitlines() if ": error: " in line]
-    assert sorted(int(line.split(":")[1]) for line in errors) == expected, found
+    assert sorted(int(line.split(":")[1]) for line in errors) == REFUSED, found
+
+
+def test_another_type_checker_says_the_same(tmp_path):
+    (tmp_path / "program.py").write_text(PROGRAM, encoding="utf-8")
+    rules = {"typeCheckingMode": "standard", "pythonVersion": "3.11", "include": ["program.py"]}
+    rules["extraPaths"] = [str(Path(pycrm.__file__).parents[1])]  # pyright does not follow an editable install
+    (tmp_path / "pyrightconfig.json").write_text(json.dumps(rules), encoding="utf-8")
+    command = [sys.executable, "-m", "pyright", "--outputjson", "--pythonpath", sys.executable, "-p", str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    try:
+        found = json.loads(done.stdout)["generalDiagnostics"]
+    except (json.JSONDecodeError, KeyError):
+        pytest.skip(f"pyright does not start: {done.stderr.strip()[-300:]}")
+    errors = [one for one in found if one["severity"] == "error"]
+    assert sorted(one["range"]["start"]["line"] + 1 for one in errors) == REFUSED, errors
