@@ -68,6 +68,7 @@ class _Link:
 
     def _take(self) -> None:
         """Take a connection of the pool."""
+        refused: tuple[type[BaseException], ...] = (sa.exc.DBAPIError, *self.errors)  # a bare pool passes on the driver's
         try:
             if self.core.own:
                 # Straight from the pool: a Connection of SQLAlchemy would only be opened and closed.
@@ -75,7 +76,7 @@ class _Link:
             else:
                 self._connection = self.core.engine.connect()
                 self._driver = self._connection.connection
-        except (sa.exc.DBAPIError, *self.errors) as error:  # the pool alone passes on what the driver says
+        except refused as error:
             cause = error.orig if isinstance(error, sa.exc.DBAPIError) else error
             raise Transient("the database is busy or out of reach", type(cause).__name__) from error
         except sa.exc.TimeoutError as error:
