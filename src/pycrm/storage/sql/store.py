@@ -68,7 +68,8 @@ class _Link:
 
     def _take(self) -> None:
         """Take a connection of the pool."""
-        refused: tuple[type[BaseException], ...] = (sa.exc.DBAPIError, *self.errors)  # a bare pool passes on the driver's
+        # A bare pool passes on what the driver says.
+        refused: tuple[type[BaseException], ...] = (sa.exc.DBAPIError, *self.errors)
         try:
             if self.core.own:
                 # Straight from the pool: a Connection of SQLAlchemy would only be opened and closed.
