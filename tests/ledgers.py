@@ -123,6 +123,8 @@ def laws(book):
     assert account.available == sum(lot.points for lot in account.lots) >= 0
     assert account.debt >= 0
     assert not (account.debt and account.lots)
+    # Only what was used is owed, and no expiry is undone that was not booked.
+    assert account.expired >= 0
     assert all(lot.points > 0 for lot in (*account.lots, *account.pending))
     assert list(account.lots) == sorted(
         account.lots, key=lambda lot: (lot.expires_at is None, lot.expires_at or NOON, lot.id)
@@ -228,8 +230,16 @@ class Ledger(RuleBasedStateMachine):
     def reverse(self, which, points, data):
         keys = [entry.key for entry in self.books[which].entries]
         undone = data.draw(st.sampled_from([*keys, "none"]))
+        earns = [entry for entry in self.books[which].entries if entry.kind is EntryKind.EARN and entry.key == undone]
+        unspent = earns and not self.uses(which)
         if self.attempt(which, Reverse(undone, points)) is not None and points is None:
+            assert not (unspent and self.books[which].account.debt)  # what nobody used is not owed
             assert self.attempt(which, Reverse(undone)) is None  # a refund deducts once
+
+    def uses(self, which):
+        """Return the entries by which points were spent, set aside, or taken from other lots."""
+        earned = {EntryKind.EARN, EntryKind.EXPIRE, EntryKind.RELEASE}
+        return [entry for entry in self.books[which].entries if entry.kind not in earned]
 
     @rule(which=which, data=st.data())
     def release(self, which, data):

@@ -277,6 +277,36 @@ def test_undoing_an_earn_takes_its_own_lot_then_others_then_leaves_debt():
     laws(book)
 
 
+def test_points_that_expired_unspent_are_not_owed_when_their_earn_is_undone():
+    book = Book()
+    book.post(Earn(100, NOON + 10 * DAY), "order")
+    book.post(Redeem(30), "reward", 1)
+    book.post(Earn(5, NOON + 40 * DAY), "other", 2)
+    for part in (20, 60, None):
+        book.post(Reverse("order", part), f"back {part}", 20)
+        laws(book)
+    account = book.account
+    assert (account.expired, account.reversed, account.debt, book.available) == (0, 100, 25, 0)
+
+
+@pytest.mark.parametrize("pending", [False, True])
+def test_an_earn_that_expires_as_it_is_undone_leaves_no_debt(pending):
+    book = Book()
+    book.post(Earn(40, NOON + 10 * DAY), "before")
+    book.post(Earn(100, NOON + 10 * DAY, pending=pending), "order")
+    book.post(Reverse("order"), "refund", 20)
+    assert (book.account.debt, book.account.expired, book.account.reversed) == (0, 40, 100)
+    laws(book)
+
+
+def test_a_history_that_does_not_tell_what_expired_is_refused():
+    book = Book()
+    book.post(Earn(100, NOON + 10 * DAY), "order")
+    book.post(Expire(), "night", 10)
+    with pytest.raises(InvalidValueError, match="of 100 expired points they tell 0"):
+        post(book.account, Reverse("order"), key="r", at=NOON + 20 * DAY, history={"order": book.entries[0]})
+
+
 def test_a_cap_gives_what_is_left_of_it_and_then_nothing_until_the_next_day_of_the_member():
     book = Book(zone="America/New_York")
     earn = Earn(40, rule="visit", caps=(EarnCap(50), EarnCap(95, CapSpan.EVER)))

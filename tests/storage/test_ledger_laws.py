@@ -18,9 +18,11 @@ from hypothesis.stateful import (
 
 from ledgers import DAY, NOON, KeptBook, Ledger, laws
 from pycrm.errors import Conflict, Duplicate, InvalidValueError
+from pycrm.model.customer import Customer, PersonName
+from pycrm.model.points_account import PointsAccount
 from pycrm.model.points_command import CapSpan, Earn, EarnCap, Expire, Redeem, Reverse
 from pycrm.storage import MemoryStore
-from pycrm.storage.ledger import PointsRequest, post_many_points, post_points
+from pycrm.storage.ledger import PointsRequest, post_many_points, post_points, transfer_points
 from storage.servers import kept
 
 KINDS = ["memory", "sqlite", "postgresql", "mariadb"]
@@ -86,6 +88,33 @@ def test_a_batch_posts_what_one_by_one_would_and_each_key_once(store):
         unit.commit()
     assert [one.id for one in again] == [one.id for one in first[:8:2]]
     assert books[0].account.posted == 5
+
+
+def test_a_batch_that_undoes_what_expired_leaves_no_debt(store):
+    book = KeptBook(store)
+    for number, (command, key) in enumerate(
+        [(Earn(100, NOON + 3 * DAY), "a"), (Redeem(30), "r"), (Expire(), "x"), (Reverse("a", 10), "part")]
+    ):
+        book.try_to(command, key, NOON + 2 * number * DAY)
+    assert (book.account.expired, book.account.debt) == (60, 0)
+    with store.begin() as unit:
+        post_many_points(unit, "tea", [PointsRequest(book.member, Reverse("a"), "rest", NOON + 9 * DAY)])
+        unit.commit()
+    assert (book.account.expired, book.account.debt) == (0, 30)
+    laws(book)
+
+
+def test_an_account_is_opened_in_the_zone_of_its_member(store):
+    with store.begin() as unit:
+        zones = ("America/New_York", "Asia/Tokyo", None, "Europe/Madrid")
+        people = [unit.of(Customer).add(Customer(name=PersonName(given="Ana"), zone=zone)).id for zone in zones]
+        post_points(unit, people[0], "tea", Earn(9), key="a", at=NOON)
+        transfer_points(unit, people[0], people[1], "tea", 4, key="t", at=NOON)
+        post_many_points(unit, "tea", [PointsRequest(one, Earn(1), "b", NOON) for one in people])
+        opened = [unit.of(PointsAccount).get(PointsAccount.id_of(one, "tea")).zone for one in people]
+        assert opened == ["America/New_York", "Asia/Tokyo", "UTC", "Europe/Madrid"]
+        post_many_points(unit, "cocoa", [PointsRequest(people[0], Earn(1), "b", NOON)], zone="Asia/Tokyo")
+        assert unit.of(PointsAccount).get(PointsAccount.id_of(people[0], "cocoa")).zone == "Asia/Tokyo"
 
 
 def test_a_batch_with_a_refused_request_names_it(store):

@@ -22,6 +22,7 @@ from pycrm.model.experiment import Assignment, Experiment, ExperimentArm
 from pycrm.model.import_run import ImportOutcome, ImportRun, RowStatus
 from pycrm.model.intent import ContactIntent, IntentKind
 from pycrm.model.interaction import Interaction, InteractionKind
+from pycrm.model.key_digest import key_digest
 from pycrm.model.knowledge import CustomerFact, FactKind, FactOrigin, Topic
 from pycrm.model.lead import Lead
 from pycrm.model.lifecycle import Stage, StageChange, stage_of
@@ -31,21 +32,23 @@ from pycrm.model.opportunity_history import open_opportunity, opportunity_state
 from pycrm.model.order import Order, OrderLine, Refund
 from pycrm.model.pipeline import Pipeline, PipelineStage, PipelineStageKind
 from pycrm.model.points_account import PointsAccount
-from pycrm.model.points_command import Earn
+from pycrm.model.points_command import CancelHold, Capture, Earn, HoldPoints, Redeem
 from pycrm.model.points_entry import PointsEntry
 from pycrm.model.predicate import where
 from pycrm.model.privacy import Fate, RequestKind, RetentionPolicy, RetentionRule, SubjectRequest
 from pycrm.model.referral import Referral, ReferralProgram
+from pycrm.model.reward import Redemption, RedemptionStatus, Reward, RewardKind
 from pycrm.model.segment import Segment
 from pycrm.model.source import IdentityLink, SourceRecord
 from pycrm.model.time import Period
 from pycrm.serialize import dumps, to_plain
 from pycrm.storage import MemoryStore, Query, export, export_erasures, restore
 from pycrm.storage.erasure import erase_people
-from pycrm.storage.ledger import post_points
+from pycrm.storage.integrity import check
+from pycrm.storage.ledger import PointsRequest, post_many_points, post_points
 from pycrm.storage.membership import segment_members
 from pycrm.storage.sql import SqlStore
-from pycrm.workflows import identify, measure, privacy, refer
+from pycrm.workflows import identify, loyalty, measure, privacy, refer
 from pycrm.workflows.personalise.reading import customer_rows
 from storage.servers import furnished
 from workflows.worlds import everything
@@ -75,6 +78,7 @@ SECRETS = (
     "zz-points-reason", "zz-assessed-because", "zz-cause-of-adding", "zz-cause-of-change", "zz-actor-of-change",
     "zz-anonymous-summary", "zz-removed-order-note", "zz-twin-mail@example.org", "zz-event-text", "zz-result-text", "zz-unknown-field",
     "zz-name-of-deal", "zz-key-of-deal", "zz-line-of-deal", "zz-note-of-deal", "zz-key-of-step",
+    "zz-key-of-points", "zz-key-of-hold", "zz-key-of-redemption",
 )  # fmt: skip
 
 
@@ -118,6 +122,9 @@ def fill(store):
     return store
 
 
+CUP = Reward(code="cup", program="tea", name="A cup", kind=RewardKind.FREE_ITEM, sku="cup", cost=4)
+
+
 def write_about_others(store):
     with store.begin(actor="clerk", cause="read again what zenobia.quixano@example.org sent") as unit:
         point = ContactPoint(kind=ContactKind.EMAIL, raw="bea@example.org")
@@ -138,8 +145,11 @@ def write_about_others(store):
         )
         run = ImportRun(source="shop", key="abc", started_at=NOW - 20 * DAY, outcomes=rows)
         never = Suppression(address="zenobia.quixano@example.org", reason="complaint", since=NOW - DAY)
-        for entity in (bea, record, of_bea, sister, run, never, SALES):
+        for entity in (bea, record, of_bea, sister, run, never, SALES, CUP):
             unit.of(type(entity)).add(entity)
+        post_points(unit, BEA, "tea", Earn(5), key="thanks:zenobia.quixano@example.org", at=NOW - 8 * DAY)
+        post_points(unit, BEA, "tea", HoldPoints(3), key="gift to zenobia.quixano@example.org", at=NOW - 8 * DAY)
+        post_points(unit, BEA, "tea", HoldPoints(1), key="basket 7", at=NOW - 8 * DAY)
         unit.emit({"type": "Bounced", "address": "zenobia.quixano@example.org", "code": "5.1.1"})
         unit.emit({"type": "OrderPlaced", "customer": str(BEA), "greeting": "Dear Bea"})
         unit.commit()
@@ -199,7 +209,14 @@ def write_about_ana(store):
         for entity in entities:
             unit.of(type(entity)).add(entity)
         unit.of(Order).remove(gone.id)
-        post_points(unit, ANA, "tea", Earn(10, reason="zz-points-reason"), key="order 2026-0001", at=NOW - 9 * DAY)
+        post_points(unit, ANA, "tea", Earn(10, reason="zz-points-reason"), key="zz-key-of-points", at=NOW - 9 * DAY)
+        post_points(unit, ANA, "tea", HoldPoints(2), key="zz-key-of-hold", at=NOW - 8 * DAY)
+        post_points(unit, ANA, "tea", Redeem(4), key="redeem:zz-key-of-redemption", at=NOW - 8 * DAY)
+        unit.of(Redemption).add(
+            Redemption(
+                member_id=ANA, reward_id=CUP.id, points=4, entry_key="redeem:zz-key-of-redemption", at=NOW - 8 * DAY
+            )
+        )
         unit.emit(
             {"type": "OrderPlaced", "order": str(order.id), "greeting": "zz-event-text Zenobia", "total": "10.00"}
         )
@@ -295,7 +312,7 @@ def test_erasing_leaves_no_value_of_hers_anywhere_and_keeps_books_and_counts(sto
     with store.begin(read_only=True) as unit:
         counted = (Order, Interaction, ConsentEntry, PointsEntry, Opportunity, OpportunityChange)
         before = {model: unit.of(model).count(Query(model)) for model in counted}
-        points = unit.of(PointsAccount).page(Query(PointsAccount)).items[0]
+        points = unit.of(PointsAccount).get(PointsAccount.id_of(ANA, "tea"))
 
     report = privacy.erase(store, TWIN, at=NOW, received_at=NOW - 3 * DAY, actor="dpo")
 
@@ -312,7 +329,8 @@ def test_erasing_leaves_no_value_of_hers_anywhere_and_keeps_books_and_counts(sto
         order = unit.of(Order).page(Query(Order, where("number") == "2026-0001")).items[0]
         assert (order.customer_id, order.net, order.lines[0].sku) == (ANA, Money("7.50", "EUR"), "tea")
         kept = unit.of(PointsAccount).get(points.id)
-        assert attrs.evolve(kept, version=points.version) == points
+        holds = tuple(attrs.evolve(one, key=key_digest(one.key)) for one in points.holds)
+        assert attrs.evolve(kept, version=points.version) == attrs.evolve(points, holds=holds)
         husk = unit.of(Customer).get(ANA)
         assert (husk.processing, husk.country, husk.first_touch_at) == (Processing.ERASED, "ES", NOW - 900 * DAY)
         assert (
@@ -349,8 +367,37 @@ def test_no_code_of_an_invitation_tells_who_was_erased(store):
     to_her = refer.invite(store, "invitations", BEA, key=f"to {mail}", at=NOW)
     privacy.erase(store, ANA, at=NOW)
     with store.begin(read_only=True) as unit:
-        assert [unit.of(Referral).get(one.id).code for one in (hers, to_her)] == ["erased", "to erased"]
+        codes = [unit.of(Referral).get(one.id).code for one in (hers, to_her)]
+    assert codes == [key_digest(mail), key_digest(f"to {mail}")]
     assert refer.invite(store, "invitations", BEA, key=f"to {mail}", at=NOW).id == to_her.id
+
+
+def test_the_books_of_who_was_erased_answer_to_the_keys_they_were_posted_under(store):
+    fill(store)
+    privacy.erase(store, ANA, at=NOW)
+    with store.begin(read_only=True) as unit:
+        (taken,) = unit.of(Redemption).page(Query(Redemption)).items
+        others = unit.of(PointsAccount).get(PointsAccount.id_of(BEA, "tea")).holds
+    gift = "gift to zenobia.quixano@example.org"
+    assert [one.key for one in others] == [key_digest(gift), "basket 7"]
+    assert loyalty.cancel(store, taken.id, NOW).status is RedemptionStatus.CANCELLED
+    with store.begin() as unit:
+        earned = Earn(10, reason="zz-points-reason")
+        again = post_points(unit, ANA, "tea", earned, key="zz-key-of-points", at=NOW)
+        assert (again.replayed, again.result.points) == (True, 10)
+        assert post_points(unit, ANA, "tea", CancelHold("zz-key-of-hold"), key="given up", at=NOW).result.change == 2
+        assert post_points(unit, BEA, "tea", Capture(gift), key="gift sent", at=NOW).account.spent == 3
+        for request in (
+            PointsRequest(BEA, CancelHold("basket 7"), "empty", NOW),
+            PointsRequest(ANA, earned, "zz-key-of-points", NOW),
+        ):
+            (entry,) = post_many_points(unit, "tea", [request])
+            assert entry is not None
+        unit.commit()
+    assert [fault for fault in check(store).faults if fault.rule == "points"] == []
+    with store.begin(read_only=True) as unit:
+        hers = unit.of(PointsAccount).get(PointsAccount.id_of(ANA, "tea"))
+    assert (hers.available, hers.holds, hers.posted) == (10, (), 5)
 
 
 def test_erasing_again_an_unknown_or_one_who_came_back(store):

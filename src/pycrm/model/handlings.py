@@ -31,7 +31,7 @@ from pycrm.model.offer import OfferDecision
 from pycrm.model.offer_log import OfferOutcome, OfferOverride
 from pycrm.model.opportunity import Opportunity, OpportunityChange, OpportunityTerms
 from pycrm.model.order import Order, OrderLine, Refund, UnallocatedRefund
-from pycrm.model.points_account import PointsAccount
+from pycrm.model.points_account import Hold, Lot, PointsAccount
 from pycrm.model.points_entry import PointsEntry
 from pycrm.model.privacy import BLANK, Fate, Handling, Sensitivity, SubjectRequest
 from pycrm.model.promise import Promise
@@ -455,8 +455,13 @@ HANDLINGS: Mapping[type[Any], Handling] = {
             fields=_all(_S.KEY, "member_id")
             | _all(
                 _S.ACCOUNTING,
-                "program zone lots pending holds debt earned spent expired reversed adjusted transferred undone rules posted last_at",
-            ),
+                "program zone lots pending debt earned spent expired reversed adjusted transferred undone rules posted last_at",
+            )
+            | _all(_S.PARTS, "holds"),
+            parts={
+                Hold: _all(_S.LABEL, "key") | _all(_S.PARTS, "lots"),
+                Lot: _all(_S.KEY, "id") | _all(_S.ACCOUNTING, "points expires_at opens_at"),
+            },
         ),
         Handling(
             model=PointsEntry,
@@ -466,7 +471,8 @@ HANDLINGS: Mapping[type[Any], Handling] = {
             since="at",
             subjects=("account_id",),
             fields=_all(_S.KEY, "account_id of_entry")
-            | _all(_S.ACCOUNTING, "number key request kind at legs rule hold")
+            | _all(_S.ACCOUNTING, "number request kind at legs rule")
+            | _all(_S.LABEL, "key hold")
             | _all(_S.FREE_TEXT, "reason"),
         ),
         Handling(
@@ -476,7 +482,9 @@ HANDLINGS: Mapping[type[Any], Handling] = {
             basis=_B.CONTRACT,
             since="at",
             subjects=("member_id",),
-            fields=_all(_S.KEY, "member_id reward_id") | _all(_S.ACCOUNTING, "points entry_key at status"),
+            fields=_all(_S.KEY, "member_id reward_id")
+            | _all(_S.ACCOUNTING, "points at status")
+            | _all(_S.LABEL, "entry_key"),
         ),
         Handling(
             model=Referral,
@@ -487,7 +495,8 @@ HANDLINGS: Mapping[type[Any], Handling] = {
             subjects=("advocate_id", "friend_id"),
             fields=_all(_S.KEY, "advocate_id friend_id")
             | _all(_S.ACCOUNTING, "program_code status invited_at joined_at qualified_at closed_at reason")
-            | _all(_S.FREE_TEXT, "code note"),
+            | _all(_S.LABEL, "code")
+            | _all(_S.FREE_TEXT, "note"),
         ),
         Handling(
             model=SegmentMembership,

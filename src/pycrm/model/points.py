@@ -7,7 +7,7 @@ entries (`replay`), and `post` is the only way to make one. The laws, which hold
 - no lot is negative, none holds more than it was given, and what is available is the sum of the open lots;
 - the lot that expires first is spent first (of equal ones, the older); one that expires at t is gone at t;
 - debt, left where an earn was undone after it was spent, is its own bucket: it blocks spending, there is no open lot beside
-  it, and the next points that come in pay it;
+  it, and the next points that come in pay it; what expired unspent is not owed, its expiry is undone with the earn;
 - a key posts once: the same request again gets the first result, another request under the same key is refused;
 - undoing a spend gives back the lots it took, with their own expiry.
 
@@ -39,6 +39,7 @@ from attrs import field, frozen
 from pycrm.errors import InvalidValueError
 from pycrm.model.checks import is_line
 from pycrm.model.entity import named_id
+from pycrm.model.key_digest import is_key_digest, key_digest
 from pycrm.model.points_account import Hold, Lot, PointsAccount, apply
 from pycrm.model.points_command import (
     Adjust,
@@ -139,7 +140,7 @@ def _entry(
 
 def _hold_of(account: PointsAccount, key: str) -> Hold:
     for hold in account.holds:
-        if hold.key == key:
+        if hold.key == key or (is_key_digest(hold.key) and hold.key == key_digest(key)):
             return hold
     raise InvalidValueError("hold", key, "there is no open hold of that key")
 
@@ -242,14 +243,14 @@ def _capture(account: PointsAccount, command: Capture, key: str, at: datetime, h
         raise InvalidValueError("points", points, f"{account.debt} points are owed; cancel the hold")
     legs = [*out(Bucket.HELD, hold.lots), Leg(Bucket.SPENT, points), *come_in(account, rest(hold.lots, points))]
     made, request = named_id(account.id, command.hold), _fingerprint(command)
-    return _entry(account, EntryKind.CAPTURE, key, at, legs, request=request, of_entry=made, hold=command.hold)
+    return _entry(account, EntryKind.CAPTURE, key, at, legs, request=request, of_entry=made, hold=hold.key)
 
 
 def _cancel(account: PointsAccount, command: CancelHold, key: str, at: datetime, history: _History) -> PointsEntry:  # noqa: ARG001
     hold = _hold_of(account, command.hold)
     legs = [*out(Bucket.HELD, hold.lots), *come_in(account, hold.lots)]
     made, request = named_id(account.id, command.hold), _fingerprint(command)
-    return _entry(account, EntryKind.CANCEL, key, at, legs, request=request, of_entry=made, hold=command.hold)
+    return _entry(account, EntryKind.CANCEL, key, at, legs, request=request, of_entry=made, hold=hold.key)
 
 
 def _reverse(account: PointsAccount, command: Reverse, key: str, at: datetime, history: _History) -> PointsEntry:
@@ -307,7 +308,8 @@ def post(
     at : datetime
         Now.
     history : Mapping of str to PointsEntry
-        The entries of the account by key; at least the one under `key`, if there is one, and the one the command refers to.
+        The entries of the account by key; at least the one under `key`, if there is one, and the one the command refers to; to
+        undo an earn whose points may have expired, all that expired or reversed points too.
     beside : iterable of PointsAccount
         Other accounts of the same member, such as those of whoever was merged into him; the caps of an earn count over all.
 
@@ -333,7 +335,9 @@ def post(
     if isinstance(command, Earn):
         result = _earn(after, command, key, now, beside)
     elif decide is not None:
-        result = decide(after, command, key, now, history)
+        undoing = bool(entries) and isinstance(command, Reverse)  # what expires just now is not owed either
+        known = {**history, **{entry.key: entry for entry in entries}} if undoing else history
+        result = decide(after, command, key, now, known)
     elif isinstance(command, Expire):
         return Posted(after, tuple(entries), None)
     else:

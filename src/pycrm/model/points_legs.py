@@ -109,7 +109,28 @@ def reversal(account: PointsAccount, command: Reverse, history: Mapping[str, Poi
     left = points - sum(lot.points for lot in own_pending)
     own = taken([lot for lot in account.lots if lot.id == mine], left)
     left -= sum(lot.points for lot in own)
-    others = taken([lot for lot in account.lots if lot.id != mine], left)
-    left -= sum(lot.points for lot in others)
+    gone = min(left, _expired_of(account, mine, history)) if left and mine is not None else 0
+    others = taken([lot for lot in account.lots if lot.id != mine], left - gone)
+    left -= gone + sum(lot.points for lot in others)
     legs = [*out(Bucket.PENDING, own_pending), *out(Bucket.OPEN, (*own, *others)), Leg(Bucket.REVERSED, points)]
+    legs += [Leg(Bucket.EXPIRED, -gone, mine)] if gone else []
     return entry.id, [*legs, Leg(Bucket.DEBT, -left)] if left else legs
+
+
+def _expired_of(account: PointsAccount, lot: UUID, history: Mapping[str, PointsEntry]) -> int:
+    """Return how many points of a lot expired and were not undone since; refuse a history that does not tell."""
+    if not account.expired:
+        return 0
+    said = own = 0
+    for entry in {entry.id: entry for entry in history.values()}.values():
+        if entry.kind is EntryKind.EXPIRE:
+            said += entry.points
+            own -= sum(leg.points for leg in entry.legs if leg.lot_id == lot)
+        elif entry.kind is EntryKind.REVERSE:
+            undone = [leg for leg in entry.legs if leg.bucket is Bucket.EXPIRED]
+            said += sum(leg.points for leg in undone)
+            own += sum(leg.points for leg in undone if leg.lot_id == lot)
+    if said != account.expired:
+        fix = f"give all entries that expired or reversed points: of {account.expired} expired points they tell {said}"
+        raise InvalidValueError("history", len(history), fix)
+    return own

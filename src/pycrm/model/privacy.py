@@ -22,6 +22,7 @@ from pycrm.model.consent import LegalBasis
 from pycrm.model.custom import NO_FIELDS, CustomFields
 from pycrm.model.entity import Entity
 from pycrm.model.evidence import Actor, ActorKind
+from pycrm.model.key_digest import key_digest
 from pycrm.model.predicate import Predicate
 from pycrm.model.time import in_utc, is_instant
 
@@ -53,6 +54,7 @@ class Sensitivity(StrEnum):
     accounting what the books must keep                            yes      no          no
     statistics what can be counted without knowing whom            yes      yes         no
     free_text  what somebody wrote, so anything at all             yes      yes         yes
+    label      keys a process was given: anything may be in them   yes      no          as a digest
     staff      who of us did it                                    no       no          yes
     parts      values with sensitivities of their own              by part  yes         by part
     none       nothing of a person                                 yes      no          no
@@ -66,6 +68,7 @@ class Sensitivity(StrEnum):
     ACCOUNTING = "accounting"
     STATISTICS = "statistics"
     FREE_TEXT = "free_text"
+    LABEL = "label"
     STAFF = "staff"
     PARTS = "parts"
     NONE = "none"
@@ -82,13 +85,13 @@ class Sensitivity(StrEnum):
 
     @property
     def is_erased(self) -> bool:
-        """Whether erasure blanks it."""
+        """Whether erasure blanks it, or puts a digest in its place."""
         return self in _ERASED
 
 
 _S = Sensitivity
-_FIXED = frozenset({_S.KEY, _S.ACCOUNTING, _S.STAFF, _S.NONE})
-_ERASED = frozenset({_S.IDENTITY, _S.CONTACT, _S.BEHAVIOUR, _S.FREE_TEXT, _S.STAFF})
+_FIXED = frozenset({_S.KEY, _S.ACCOUNTING, _S.LABEL, _S.STAFF, _S.NONE})
+_ERASED = frozenset({_S.IDENTITY, _S.CONTACT, _S.BEHAVIOUR, _S.FREE_TEXT, _S.LABEL, _S.STAFF})
 
 
 class Fate(StrEnum):
@@ -246,6 +249,8 @@ class Handling:
     def retold(self, entity: Any, replace: Callable[[str], str]) -> Any:
         """Return `entity` with `replace` applied to every text in its free-text fields; the same object where nothing changes.
 
+        Of a label that it would change the digest is told.
+
         Examples
         --------
         >>> plain = Handling(model=Entity, fields={}, purpose="none", use="none")
@@ -255,16 +260,15 @@ class Handling:
         changes = {}
         for name in self.free_text:
             value = getattr(entity, name)
-            after = self._told(value, replace)
+            after = self._told(value, _relabelled(replace) if self.of(name) is _S.LABEL else replace)
             if after != value:
                 changes[name] = after
         return attrs.evolve(entity, **changes) if changes else entity
 
     @property
     def free_text(self) -> tuple[str, ...]:
-        """The fields that hold free text, or values that do."""
-        told = {name for name, held in self.fields.items() if held is _S.FREE_TEXT}
-        told |= {name for name, held in self.fields.items() if held is _S.PARTS}
+        """The fields that hold free text or a label, or values that do."""
+        told = {name for name, held in self.fields.items() if held in {_S.FREE_TEXT, _S.LABEL, _S.PARTS}}
         return ("unknown", *sorted(told))
 
     def _told(self, value: Any, replace: Callable[[str], str]) -> Any:
@@ -283,6 +287,8 @@ class Handling:
                     told[each.name] = self._told(held, replace)
                 elif isinstance(held, str) and (known is None or known[each.name] is _S.FREE_TEXT):
                     told[each.name] = replace(held)
+                elif isinstance(held, str) and known is not None and known[each.name] is _S.LABEL:
+                    told[each.name] = _relabelled(replace)(held)
             return attrs.evolve(value, **told)
         return value
 
@@ -293,7 +299,7 @@ class Handling:
         sensitivity = self.of(name)
         if sensitivity is _S.PARTS:
             return self._parts(value)
-        return _blank(attribute, value) if sensitivity.is_erased else value
+        return _erased(sensitivity, attribute, value) if sensitivity.is_erased else value
 
     def _parts(self, value: Any) -> Any:
         return tuple(map(self._part, value)) if isinstance(value, tuple) else value and self._part(value)
@@ -304,13 +310,13 @@ class Handling:
             if known[each.name] is _S.PARTS:
                 after[each.name] = self._parts(getattr(part, each.name))
             elif known[each.name].is_erased:
-                after[each.name] = _blank(each, getattr(part, each.name))
+                after[each.name] = _erased(known[each.name], each, getattr(part, each.name))
         return attrs.evolve(part, **after)
 
 
 _HOW = (
     "say how sensitive {name!r} is in the handling of its noun (pycrm/model/handlings.py or, about no person, impersonal.py; of your own map, its `handling`): "
-    "identity, contact, behaviour or free_text are blanked by erasure; accounting, statistics and key are kept; staff is not "
+    "identity, contact, behaviour or free_text are blanked by erasure, of a label a digest is kept; accounting, statistics and key are kept; staff is not "
     "given out; none says nothing of a person"
 )
 
@@ -322,6 +328,17 @@ def _classes(kind: Any) -> Iterator[type[Any]]:
         yield kind
     for inner in typing.get_args(kind):
         yield from _classes(inner)
+
+
+def _relabelled(replace: Callable[[str], str]) -> Callable[[str], str]:
+    """Return what tells the digest of a label that `replace` would change."""
+    return lambda label: label if replace(label) == label else key_digest(label)
+
+
+def _erased(sensitivity: Sensitivity, attribute: attrs.Attribute[Any], value: Any) -> Any:
+    if sensitivity is _S.LABEL:
+        return value if value is None else key_digest(value)
+    return _blank(attribute, value)
 
 
 def _blank(attribute: attrs.Attribute[Any], value: Any) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from collections import Counter
@@ -16,6 +15,7 @@ from attrs import field, frozen
 
 from pycrm.errors import InvalidValueError, NotFound
 from pycrm.model.feed import FEED_ID, ChangeFeed, FeedEvent
+from pycrm.model.key_digest import key_digest
 from pycrm.model.lifecycle import Stage, StageChange
 from pycrm.model.predicate import where
 from pycrm.model.privacy import BLANK, Fate, Handling, RequestKind, SubjectRequest
@@ -247,7 +247,7 @@ def _retelling(ids: set[str], telling: Iterable[str]) -> Callable[[str, Any], An
     def rewrite(kind: str, plain: Any) -> Any:
         if kind == "key":
             found = pattern is not None and pattern.search(plain) is not None
-            return f"erased:{hashlib.sha256(plain.encode()).hexdigest()}" if found else plain
+            return key_digest(plain) if found else plain
         if kind in {"event", "result"} and names_him(plain):
             return texts(plain, lambda text: text if _SAYS_NOTHING.fullmatch(text) else BLANK)
         return texts(plain, replace)

@@ -9,15 +9,19 @@ from uuid import UUID
 from attrs import frozen
 
 from pycrm.errors import InvalidValueError
+from pycrm.model.customer import Customer
 from pycrm.model.earning import ProgramBudget
 from pycrm.model.entity import named_id
+from pycrm.model.key_digest import is_key_digest
 from pycrm.model.points import Posted, post, transfer
 from pycrm.model.points_account import PointsAccount
 from pycrm.model.points_command import CancelHold, Capture, Command, HoldPoints, Redeem, Release, Reverse
-from pycrm.model.points_entry import PointsEntry
+from pycrm.model.points_entry import EntryKind, PointsEntry
 from pycrm.model.predicate import where
 from pycrm.storage.calm import uncollected
+from pycrm.storage.columns import read_columns
 from pycrm.storage.identity import aliases, aliases_among, aliases_of
+from pycrm.storage.lookups import zone_of
 from pycrm.storage.protocols import UnitOfWork
 from pycrm.storage.query import E, Query
 
@@ -27,7 +31,14 @@ _AT_ONCE = 500
 
 
 def post_points(
-    unit: UnitOfWork, member_id: UUID, program: str, command: Command, *, key: str, at: datetime, zone: str = "UTC"
+    unit: UnitOfWork,
+    member_id: UUID,
+    program: str,
+    command: Command,
+    *,
+    key: str,
+    at: datetime,
+    zone: str | None = None,
 ) -> Posted:
     """Post `command` to the account of a member and keep what it did, all in `unit`; nothing is kept of a replayed key.
 
@@ -51,8 +62,8 @@ def post_points(
         The idempotency key.
     at : datetime
         Now.
-    zone : str
-        Whose days count for caps, where the account is new.
+    zone : str, optional
+        Whose days count for caps, where the account is new; the member's own unless given, and UTC where he has none.
 
     Raises
     ------
@@ -63,6 +74,8 @@ def post_points(
     named = [key, *_named(command)]
     before = [(account, _entries_of(unit, account, named)) for account in held]
     account, history = next((one for one in before if one[1]), before[0])
+    if isinstance(command, Reverse):
+        history = {**_expired_in(unit, account), **history}
     if len(held) > 1 and not history and isinstance(command, Redeem | HoldPoints):
         account = _gathered(unit, held, command.points, key, at)
     beside = [one for one in held if one.id != account.id]
@@ -83,7 +96,7 @@ class PointsRequest:
 
 
 def post_many_points(
-    unit: UnitOfWork, program: str, requests: Iterable[PointsRequest], *, zone: str = "UTC"
+    unit: UnitOfWork, program: str, requests: Iterable[PointsRequest], *, zone: str | None = None
 ) -> list[PointsEntry | None]:
     """Post many requests in one unit of work, in their order, with the outcome of `post_points` one by one.
 
@@ -98,8 +111,8 @@ def post_many_points(
         The programme.
     requests : iterable of PointsRequest
         What is asked, in order.
-    zone : str
-        Whose days count for caps, where an account is new.
+    zone : str, optional
+        Whose days count for caps, where an account is new; each member's own unless given, and UTC where he has none.
 
     Returns
     -------
@@ -129,7 +142,7 @@ def post_many_points(
 
 
 def _post_in_order(
-    unit: UnitOfWork, program: str, asked: Sequence[PointsRequest], zone: str
+    unit: UnitOfWork, program: str, asked: Sequence[PointsRequest], zone: str | None
 ) -> list[PointsEntry | None]:
     members = dict.fromkeys(one.member_id for one in asked)
     merged = (aliases_among(unit, members) if len(members) <= _AT_ONCE else aliases(unit)).into
@@ -142,11 +155,17 @@ def _post_in_order(
         if one.member_id in ids and ids[one.member_id] in held
         for name in (one.key, *_named(one.command))
     }
-    entries = _found(unit, PointsEntry, [named_id(account, name) for account, name in names])
+    asked_for = {named_id(account, name): name for account, name in names}
+    entries = _found(unit, PointsEntry, list(asked_for))
     histories: dict[UUID, dict[str, PointsEntry]] = {id: {} for id in ids.values()}
+    for own in {ids[one.member_id] for one in asked if one.member_id in ids and isinstance(one.command, Reverse)}:
+        histories[own].update(_expired_in(unit, held.get(own)))
     for entry in entries.values():
-        histories[entry.account_id][entry.key] = entry
-    now = {id: held.get(id) or PointsAccount.opened(member, program, zone) for member, id in ids.items()}
+        histories[entry.account_id][asked_for[entry.id]] = entry
+    new_to_it = [member for member, id in ids.items() if id not in held]
+    zones = _zones(unit, new_to_it) if zone is None else dict.fromkeys(new_to_it, zone)
+    opened = (PointsAccount.opened(member, program, zones.get(member, "UTC")) for member in new_to_it)
+    now = {**held, **{account.id: account for account in opened}}
     new: list[PointsEntry] = []
     done: list[PointsEntry | None] = []
     for number, one in enumerate(asked):
@@ -234,18 +253,48 @@ def take_from_budget(unit: UnitOfWork, program: str, points: int, at: datetime) 
         budgets.save(held[0].give(points, at) if points > 0 else held[0].take_back(-points))
 
 
-def accounts_of(unit: UnitOfWork, member_id: UUID, program: str, zone: str = "UTC") -> tuple[PointsAccount, ...]:
+def accounts_of(unit: UnitOfWork, member_id: UUID, program: str, zone: str | None = None) -> tuple[PointsAccount, ...]:
     """Return the accounts that together are a customer's points: his own, be it empty, and those of who was merged into him."""
     own, *gone = aliases_of(unit, member_id).ids_of(member_id)
     accounts = unit.of(PointsAccount)
-    first = accounts.find(PointsAccount.id_of(own, program)) or PointsAccount.opened(own, program, zone)
+    first = accounts.find(PointsAccount.id_of(own, program))
+    if first is None:
+        first = PointsAccount.opened(own, program, zone_of(unit, own) if zone is None else zone)
     others = (accounts.find(PointsAccount.id_of(one, program)) for one in gone)
     return (first, *(account for account in others if account is not None))
 
 
 def _entries_of(unit: UnitOfWork, account: PointsAccount, keys: Iterable[str]) -> dict[str, PointsEntry]:
-    found = (unit.of(PointsEntry).find(named_id(account.id, key)) for key in keys)
-    return {entry.key: entry for entry in found if entry is not None}
+    """Return entries by the key they are asked by; one whose key was erased has its id still, which follows from it."""
+    found = {key: _entry_of(unit, account, key) for key in keys}
+    return {key: entry for key, entry in found.items() if entry is not None}
+
+
+def _entry_of(unit: UnitOfWork, account: PointsAccount, key: str) -> PointsEntry | None:
+    entries = unit.of(PointsEntry)
+    found = entries.find(named_id(account.id, key))
+    if found is None and is_key_digest(key):
+        told = Query(PointsEntry, (where("account_id") == account.id) & (where("key") == key))
+        return next(iter(entries.page(told, size=1).items), None)
+    return found
+
+
+def _expired_in(unit: UnitOfWork, account: PointsAccount | None) -> dict[str, PointsEntry]:
+    """Return what expired or undid points of an account: it tells what of an earn was never spent."""
+    if account is None or not account.expired:
+        return {}
+    kinds = where("kind").is_in([str(EntryKind.EXPIRE), str(EntryKind.REVERSE)])
+    asked = Query(PointsEntry, (where("account_id") == account.id) & kinds)
+    return {entry.key: entry for batch in unit.of(PointsEntry).stream(asked) for entry in batch}
+
+
+def _zones(unit: UnitOfWork, members: Sequence[UUID]) -> dict[UUID, str]:
+    zones: dict[UUID, str] = {}
+    for start in range(0, len(members), _AT_ONCE):
+        asked = Query(Customer, where("id").is_in(members[start : start + _AT_ONCE]))
+        held = read_columns(unit, asked, ["id", "zone"])
+        zones.update({id: zone for id, zone in zip(held["id"], held["zone"], strict=True) if zone is not None})
+    return zones
 
 
 def _keep(unit: UnitOfWork, posted: Posted) -> PointsAccount:
