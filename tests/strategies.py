@@ -996,7 +996,9 @@ referral_programs = st.builds(
 )
 referrals = st.builds(
     lambda status, reason, **fields: Referral(
-        status=status, reason=reason if status is ReferralStatus.REJECTED else None, **fields
+        status=status,
+        reason=reason if status in {ReferralStatus.REJECTED, ReferralStatus.REVOKED} else None,
+        **fields,
     ),
     st.sampled_from(ReferralStatus),
     st.sampled_from(RejectReason),

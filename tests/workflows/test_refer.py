@@ -3,6 +3,7 @@
 import threading
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 
 import attrs
 import pytest
@@ -16,11 +17,13 @@ from pycrm.model.entity import new_id
 from pycrm.model.money import Money
 from pycrm.model.order import Order, OrderLine, OrderStatus, Refund
 from pycrm.model.points_account import PointsAccount
-from pycrm.model.points_command import EarnCap
+from pycrm.model.points_command import Earn, EarnCap, Redeem
 from pycrm.model.referral import ReferralProgram, ReferralStatus, RejectReason
 from pycrm.model.reward import RedemptionStatus, Reward, RewardKind
 from pycrm.model.time import Period
-from pycrm.workflows import loyalty, refer
+from pycrm.storage import Query
+from pycrm.storage.ledger import post_points
+from pycrm.workflows import loyalty, privacy, refer
 from storage.servers import kept
 
 START = datetime(2026, 5, 1, 12, tzinfo=UTC)
@@ -440,3 +443,187 @@ def test_nobody_moderates_his_own_and_a_verdict_has_its_judge(people):
         review_of(ana, moderation=Moderation.APPROVED, moderator=str(ana.id))
     with pytest.raises(InvalidValueError, match="at least 0"):
         reward_refusals(review_of(ana), valued=-1)
+
+
+def paid_for(store, ana, bea, rules="friends", key="x"):
+    """Let Bea buy after Ana brought her; return the referral and the order."""
+    opened = refer.invite(store, rules, ana.id, key=key, at=START)
+    refer.join(store, opened.id, bea.id, START)
+    bought = order(bea)
+    keep(store, bought)
+    refer.qualify(store, opened.id, START + DAY)
+    return opened, bought
+
+
+def cancel_order(store, bought):
+    with store.begin() as unit:
+        unit.of(Order).save(attrs.evolve(unit.of(Order).get(bought.id), status=OrderStatus.CANCELLED))
+        unit.commit()
+
+
+def test_a_referral_whose_order_comes_back_is_paid_back_by_everybody_once(store, people):
+    ana, bea = people
+    cleo = person("cleo")
+    keep(store, cleo, ProgramBudget(program="tea", max_points=1000))
+    keep(store, EarningRule(code="thanks", program="tea", event="referral", points=7))
+    paid_for(store, ana, bea)
+    opened, bought = paid_for(store, bea, cleo)
+    assert [balance(store, who) for who in (ana, bea, cleo)] == [117, 157, 50]
+    with store.begin() as unit:
+        post_points(unit, cleo.id, "tea", Redeem(30), key="spent", at=START + 2 * DAY)
+        unit.commit()
+    assert refer.reassess(store, bought.id, START + 3 * DAY) == ()  # it stands
+    cancel_order(store, bought)
+    (outcome,) = refer.reassess(store, bought.id, START + 4 * DAY)
+    assert outcome.paid == {ana.id: -10, bea.id: -107, cleo.id: -50}
+    assert (outcome.referral.status, outcome.referral.reason) == (ReferralStatus.REVOKED, RejectReason.REFUNDED)
+    assert refer.reassess(store, bought.id, START + 5 * DAY) == ()
+    again = refer.revoke(store, opened.id, START + 5 * DAY)
+    assert (again.referral.closed_at, again.paid) == (START + 4 * DAY, {})
+    assert [balance(store, who) for who in (ana, bea, cleo)] == [107, 50, 0]
+    with store.begin(read_only=True) as unit:
+        assert loyalty.account_of(unit, cleo.id, "tea").debt == 30
+        (budget,) = unit.of(ProgramBudget).page(Query(ProgramBudget)).items
+    assert budget.given == 107 + 50
+    found = refer.progress(store, "friends")
+    assert (found["rewarded"], found["revoked"], found["rejected:refunded"]) == (2, 1, 0)
+    assert refer.qualify(store, opened.id, START + 6 * DAY).paid == {}
+
+
+def test_a_referral_that_waits_is_rejected_when_its_order_comes_back_and_one_not_paid_is_not_revoked(store, people):
+    ana, _ = people
+    mate = person("mate", "+34 600 111 222")
+    keep(store, mate)
+    _, bought = paid_for(store, ana, mate)
+    cancel_order(store, bought)
+    (outcome,) = refer.reassess(store, bought.id, START + DAY)
+    assert (outcome.referral.status, outcome.referral.reason) == (ReferralStatus.REJECTED, RejectReason.REFUNDED)
+    waiting = refer.invite(store, "friends", ana.id, key="y", at=START)
+    with pytest.raises(InvalidTransitionError):
+        refer.revoke(store, waiting.id, START)
+
+
+def test_rules_of_referrals_give_the_advocate_points_under_their_caps_with_their_expiry(store, people):
+    ana, _ = people
+    friends = [person(f"friend{number}") for number in range(3)]
+    capped = EarningRule(
+        code="capped", program="tea", event="referral", points=40, valid_for=30 * DAY, caps=(EarnCap(60),)
+    )
+    over = EarningRule(code="over", program="tea", event="referral", points=9, period=Period(end=START))
+    keep(store, *friends, capped, over)
+    paid = []
+    for number, friend in enumerate(friends):
+        opened = refer.invite(store, "friends", ana.id, key=f"{number}", at=START)
+        refer.join(store, opened.id, friend.id, START)
+        paid.append(refer.qualify(store, opened.id, START + DAY).paid[ana.id])
+    assert paid == [140, 120, 100]
+    with store.begin(read_only=True) as unit:
+        assert loyalty.account_of(unit, ana.id, "tea").available_at(START + 31 * DAY) == 300
+
+
+def test_nobody_joins_before_he_was_invited_or_qualifies_before_he_joined_and_who_comes_late_is_rejected(store, people):
+    ana, bea = people
+    opened = refer.invite(store, "friends", ana.id, key="x", at=START + 50 * DAY)
+    with pytest.raises(InvalidValueError, match="the friend was invited at"):
+        refer.join(store, opened.id, bea.id, START + 10 * DAY)
+    refer.join(store, opened.id, bea.id, START + 50 * DAY)
+    with pytest.raises(InvalidValueError, match="the friend joined at"):
+        refer.qualify(store, opened.id, START + 5 * DAY)
+    assert refer.qualify(store, opened.id, START + 50 * DAY).paid == {ana.id: 100, bea.id: 50}
+    late = refer.invite(store, "friends", ana.id, key="late", at=START)
+    cleo = person("cleo")
+    keep(store, cleo)
+    rejected = refer.join(store, late.id, cleo.id, START + 90 * DAY)
+    assert (rejected.status, rejected.reason, rejected.friend_id) == (
+        ReferralStatus.REJECTED,
+        RejectReason.EXPIRED,
+        cleo.id,
+    )
+
+
+def test_many_friends_come_by_one_code_up_to_the_limit_of_the_advocate(store, people):
+    ana, bea = people
+    friends = [person(f"friend{number}") for number in range(3)]
+    keep(store, *friends, ReferralProgram(code="two", program="tea", limit=2, period=Period(end=START + 90 * DAY)))
+    refer.invite(store, "two", ana.id, key="ANA", at=START)
+    reasons = []
+    for friend in friends:
+        joined = refer.join_by_code(store, "two", "ANA", friend.id, START + DAY)
+        assert refer.join_by_code(store, "two", "ANA", friend.id, START + 2 * DAY) == joined
+        reasons.append(refer.qualify(store, joined.id, START + 3 * DAY).reasons)
+    assert reasons == [(), (), (RejectReason.REFERRAL_LIMIT,)]
+    assert balance(store, ana) == 200
+    for day in (1, 2):
+        himself = refer.join_by_code(store, "two", "ANA", ana.id, START + day * DAY)
+        assert (himself.reason, himself.closed_at) == (RejectReason.SELF_REFERRAL, START + DAY)
+    for code, at, why in (
+        ("BEA", START, "nobody was given it"),
+        ("ANA", START - DAY, "the code was given out at"),
+        ("ANA", START + 91 * DAY, "does not run"),
+    ):
+        with pytest.raises(InvalidValueError, match=why):
+            refer.join_by_code(store, "two", code, bea.id, at)
+    refer.invite(store, "two", bea.id, key="ANA", at=START)
+    with pytest.raises(InvalidValueError, match="2 advocates have it"):
+        refer.join_by_code(store, "two", "ANA", bea.id, START + DAY)
+
+
+def test_points_move_between_members_once_and_not_to_or_from_whom_we_may_not_use(store, people):
+    ana, bea = people
+    with store.begin() as unit:
+        post_points(unit, ana.id, "tea", Earn(50), key="e", at=START)
+        unit.commit()
+    assert loyalty.transfer(store, ana.id, bea.id, "tea", 20, key="t", at=START) == 30
+    assert loyalty.transfer(store, ana.id, bea.id, "tea", 20, key="t", at=START + DAY) == 30
+    assert (balance(store, ana), balance(store, bea)) == (30, 20)
+    with pytest.raises(NotFound):
+        loyalty.transfer(store, ana.id, new_id(), "tea", 1, key="u", at=START)
+    privacy.restrict(store, bea.id, at=START)
+    for giver, taker, field in ((ana, bea, "taker_id"), (bea, ana, "giver_id")):
+        with pytest.raises(InvalidValueError, match=f"{field}.*restricted"):
+            loyalty.transfer(store, giver.id, taker.id, "tea", 1, key="u", at=START)
+    privacy.erase(store, bea.id, at=START)
+    with pytest.raises(InvalidValueError, match="erased"):
+        loyalty.transfer(store, ana.id, bea.id, "tea", 1, key="u", at=START)
+    assert balance(store, ana) == 30
+
+
+def test_a_budget_and_a_stock_hold_when_eight_come_at_once(store):
+    folk = [person(f"p{number}") for number in range(8)]
+    cup = Reward(code="cup", program="tea", name="A cup", kind=RewardKind.FREE_ITEM, sku="cup", cost=10, stock=3)
+    budget = ProgramBudget(program="tea", max_points=450)
+    keep(store, *folk, cup, budget, EarningRule(code="each", program="tea", points=100))
+    bought = [order(one) for one in folk]
+    keep(store, *bought)
+    refused = []
+
+    def until_decided(work):
+        while True:
+            try:
+                work()
+            except (Conflict, Transient, Duplicate):  # another was quicker
+                continue
+            except InvalidValueError as error:
+                refused.append(error.fix)
+            return
+
+    def at_once(*works):
+        threads = [threading.Thread(target=until_decided, args=(work,)) for work in works]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    at_once(*(partial(loyalty.earn_for_order, store, one.id, "tea", START) for one in bought))
+    rich = [one for one in folk if balance(store, one)]
+    assert (len(rich), held(store, ProgramBudget, budget.id).given) == (4, 400)
+    assert refused == ["the programme has 50 points left"] * 4
+    refused.clear()
+    at_once(
+        *(
+            partial(loyalty.redeem, store, one.id, cup.id, key=f"k{number}", at=START)
+            for number, one in enumerate([*rich, *rich])
+        )
+    )
+    assert (held(store, Reward, cup.id).stock, sum(balance(store, one) for one in rich)) == (0, 400 - 3 * 10)
+    assert refused == ["there is none left"] * 5

@@ -119,7 +119,11 @@ class QuietHours:
         return minute >= self.start or minute < self.end
 
     def end_after(self, at: datetime, zone: str) -> datetime:
-        """Return the first instant from `at` on that is not quiet; an hour that daylight saving skips ends them too."""
+        """Return when they end, from `at` on; never an instant that is quiet.
+
+        An end in an hour that daylight saving skips is read on the clock as it was before, so it may come up to that hour after the
+        first instant that is not quiet: quiet until 02:30 in a night without a 02:30 ends at 03:30.
+        """
         if not self.cover(at, zone):
             return at
         local = at.astimezone(ZoneInfo(zone))

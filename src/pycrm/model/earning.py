@@ -39,7 +39,8 @@ class EarningRule(Entity):
     program : str
         The programme.
     event : str
-        What earns: ``order``, ``referral``, ``content``, ``visit``, or the business's own code.
+        What earns: ``order`` (`loyalty.earn_for_order`), ``content`` (`loyalty.reward_content`), ``referral`` (the advocate, by
+        `refer.qualify`), or the business's own code, such as ``visit``: no verb reads those, post `earn(...)` when it happens.
     mode : EarningMode
         Per event (each order, each referral), per full amount of `per` spent, or per unit bought.
     points : int

@@ -1,7 +1,7 @@
 """A referral programme: who brought whom, what came of it, and every reason why it does not count.
 
-A referral moves forward only: invited, joined, qualified, rewarded; or it ends rejected, with its reason, or expired. What
-looks like fraud is reviewed by a person before anything is taken away.
+A referral moves forward only: invited, joined, qualified, rewarded; or it ends rejected, with its reason, or expired. One that
+was rewarded for an order that came back is revoked. What looks like fraud is reviewed by a person before anything is taken away.
 """
 
 from __future__ import annotations
@@ -21,10 +21,11 @@ from pycrm.model.checks import at_least, is_a, is_code, is_line, optional
 from pycrm.model.contact import ContactKind
 from pycrm.model.customer import Customer
 from pycrm.model.entity import Entity
-from pycrm.model.time import Period, in_utc, is_instant
+from pycrm.model.time import Period, in_utc, instant, is_instant
 from pycrm.normalise import email_key
 
 __all__ = [
+    "MOST_LEVELS",
     "Household",
     "Referral",
     "ReferralProgram",
@@ -37,6 +38,10 @@ __all__ = [
 ]
 
 
+MOST_LEVELS = 5
+"""How many levels above an advocate a programme may pay."""
+
+
 class ReferralStatus(StrEnum):
     """How far a referral got."""
 
@@ -46,6 +51,7 @@ class ReferralStatus(StrEnum):
     REWARDED = "rewarded"
     REJECTED = "rejected"
     EXPIRED = "expired"
+    REVOKED = "revoked"
 
 
 _S = ReferralStatus
@@ -53,9 +59,10 @@ _NEXT: dict[ReferralStatus, frozenset[ReferralStatus]] = {
     _S.INVITED: frozenset({_S.JOINED, _S.REJECTED, _S.EXPIRED}),
     _S.JOINED: frozenset({_S.QUALIFIED, _S.REJECTED, _S.EXPIRED}),
     _S.QUALIFIED: frozenset({_S.REWARDED, _S.REJECTED}),
-    _S.REWARDED: frozenset(),
+    _S.REWARDED: frozenset({_S.REVOKED}),
     _S.REJECTED: frozenset(),
     _S.EXPIRED: frozenset(),
+    _S.REVOKED: frozenset(),
 }
 
 
@@ -74,6 +81,7 @@ class RejectReason(StrEnum):
     PROGRAM_LIMIT = "program_limit"
     TOO_FAST = "too_fast"
     CONDITION = "condition"
+    REFUNDED = "refunded"
     REVIEW = "review"
 
 
@@ -92,9 +100,11 @@ def _is_above_zero(_: Any, attribute: Any, value: Any) -> None:
 
 def _are_rates(_: Any, attribute: Any, value: Any) -> None:
     whole = isinstance(value, tuple) and all(isinstance(rate, int) and not isinstance(rate, bool) for rate in value)
-    if not whole or any(rate < 0 for rate in value) or sum(value) > 10_000 or len(value) > 5:
+    if not whole or any(rate < 0 for rate in value) or sum(value) > 10_000 or len(value) > MOST_LEVELS:
         raise InvalidValueError(
-            attribute.name, value, "give at most 5 levels in hundredths of a percent, together at most 10000"
+            attribute.name,
+            value,
+            f"give at most {MOST_LEVELS} levels in hundredths of a percent, together at most 10000",
         )
 
 
@@ -162,7 +172,7 @@ class Referral(Entity):
     joined_at, qualified_at, closed_at : datetime, optional
         When it went on, and when it ended.
     reason : RejectReason, optional
-        Why it was rejected.
+        Why it was rejected or revoked.
     note : str, optional
         In words.
     """
@@ -186,9 +196,10 @@ class Referral(Entity):
     note: str | None = field(default=None, validator=optional(is_line))
 
     def __attrs_post_init__(self) -> None:
-        if (self.status is ReferralStatus.REJECTED) != (self.reason is not None):
-            raise InvalidValueError("reason", self.reason, "a rejected referral has its reason, and no other has one")
-        went_on = self.status in {_S.JOINED, _S.QUALIFIED, _S.REWARDED}
+        if (self.status in {_S.REJECTED, _S.REVOKED}) != (self.reason is not None):
+            fix = "a rejected or revoked referral has its reason, and no other has one"
+            raise InvalidValueError("reason", self.reason, fix)
+        went_on = self.status in {_S.JOINED, _S.QUALIFIED, _S.REWARDED, _S.REVOKED}
         if went_on and self.friend_id is None:
             raise InvalidValueError("friend_id", None, "say who joined")
         if self.friend_id == self.advocate_id and self.status is not ReferralStatus.REJECTED:
@@ -199,12 +210,18 @@ class Referral(Entity):
             raise InvalidTransitionError(str(self.status), str(status), {str(each) for each in _NEXT[self.status]})
         return attrs.evolve(self, status=status, **changes)
 
+    def _not_before(self, at: datetime, step: str, before: datetime | None) -> None:
+        if before is not None and instant(at) < before:
+            raise InvalidValueError("at", at, f"the friend {step} at {before.isoformat()}; give a time from then on")
+
     def joined(self, friend_id: UUID, at: datetime) -> Referral:
-        """Return the referral with its friend."""
+        """Return the referral with its friend; refuse a time before the invitation."""
+        self._not_before(at, "was invited", self.invited_at)
         return self._moved(_S.JOINED, friend_id=friend_id, joined_at=at)
 
     def qualified(self, at: datetime) -> Referral:
-        """Return the referral whose friend did what counts."""
+        """Return the referral whose friend did what counts; refuse a time before he joined."""
+        self._not_before(at, "joined", self.joined_at)
         return self._moved(_S.QUALIFIED, qualified_at=at)
 
     def rewarded(self, at: datetime) -> Referral:
@@ -214,6 +231,10 @@ class Referral(Entity):
     def rejected(self, reason: RejectReason, at: datetime, note: str | None = None) -> Referral:
         """Return the referral that does not count."""
         return self._moved(_S.REJECTED, reason=reason, closed_at=at, note=note)
+
+    def revoked(self, reason: RejectReason, at: datetime, note: str | None = None) -> Referral:
+        """Return the rewarded referral whose rewards were taken back."""
+        return self._moved(_S.REVOKED, reason=reason, closed_at=at, note=note)
 
     def expired(self, at: datetime) -> Referral:
         """Return the referral whose time is over."""
@@ -355,7 +376,7 @@ def level_points(program: ReferralProgram, chain: Sequence[UUID]) -> tuple[tuple
 
 
 def funnel(referrals: Iterable[Referral]) -> Mapping[str, int]:
-    """Return how many referrals got how far: each step counts those who went beyond it too.
+    """Return how many referrals got how far: each step counts those who went beyond it too, and `rewarded` those revoked since.
 
     Examples
     --------
@@ -369,8 +390,9 @@ def funnel(referrals: Iterable[Referral]) -> Mapping[str, int]:
         counts["invited"] += 1
         counts["joined"] += each.joined_at is not None
         counts["qualified"] += each.qualified_at is not None
-        if each.status in {_S.REWARDED, _S.REJECTED, _S.EXPIRED}:
+        if each.status in {_S.REWARDED, _S.REJECTED, _S.EXPIRED, _S.REVOKED}:
             counts[str(each.status)] += 1
-        if each.reason is not None:
+        counts["rewarded"] += each.status is _S.REVOKED
+        if each.status is _S.REJECTED:
             counts[f"rejected:{each.reason}"] += 1
     return counts

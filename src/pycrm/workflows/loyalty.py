@@ -16,7 +16,6 @@ from attrs import frozen
 from pycrm.errors import InvalidValueError, NotFound
 from pycrm.model.contribution import Contribution, Moderation, reward_refusals
 from pycrm.model.customer import Customer
-from pycrm.model.earning import EarningRule
 from pycrm.model.entity import named_id
 from pycrm.model.evidence import Reason
 from pycrm.model.order import Order
@@ -29,8 +28,8 @@ from pycrm.model.predicate import where
 from pycrm.model.referral import shared_identity
 from pycrm.model.reward import Redemption, RedemptionStatus, Reward
 from pycrm.storage.identity import aliases
-from pycrm.storage.ledger import accounts_of, post_points, take_from_budget
-from pycrm.storage.lookups import why_not_used, zone_of
+from pycrm.storage.ledger import accounts_of, post_points, rules_of, take_from_budget, transfer_points
+from pycrm.storage.lookups import why_not_used
 from pycrm.storage.protocols import Store, UnitOfWork
 from pycrm.storage.query import Query, asc
 
@@ -43,6 +42,7 @@ __all__ = [
     "redeem",
     "reward_content",
     "statement_of",
+    "transfer",
 ]
 
 
@@ -58,11 +58,6 @@ class OrderPoints:
 def account_of(unit: UnitOfWork, member_id: UUID, program: str) -> PointsAccount:
     """Return the own account of a member; an empty one where nothing was posted yet."""
     return accounts_of(unit, member_id, program)[0]
-
-
-def _rules(unit: UnitOfWork, program: str, event: str) -> list[EarningRule]:
-    asked = Query(EarningRule, (where("program") == program) & (where("event") == event), order=(asc("code"),))
-    return [rule for batch in unit.of(EarningRule).stream(asked) for rule in batch]
 
 
 def earn_for_order(
@@ -104,15 +99,14 @@ def earn_for_order(
         order = unit.of(Order).get(order_id)
         given, balance = [], 0
         may_earn = why_not_used(unit, order.customer_id) is None
-        for rule in _rules(unit, program, "order"):
+        for rule in rules_of(unit, program, "order"):
             key = f"order:{order.id}:{rule.code}"
             account, first, beside = _earned_in(unit, order.customer_id, program, key)
             due = rule.points_for(order)
             if first is None:
                 earn = rule.earn(due, at) if due and may_earn else None
                 if earn is not None and points_allowed(account, earn, at, beside):
-                    zone = zone_of(unit, order.customer_id)
-                    posted = post_points(unit, order.customer_id, program, earn, key=key, at=at, zone=zone)
+                    posted = post_points(unit, order.customer_id, program, earn, key=key, at=at)
                     assert posted.result is not None
                     balance += posted.result.points
                     given.append(OrderPoints(rule.code, posted.result.points, 0))
@@ -172,13 +166,13 @@ def reward_content(
         balance = 0
         counted = attrs.evolve(contribution, valued_by=_other_people(unit, contribution))
         refused = (*reward_refusals(counted, valued=valued), *(() if why is None else (why,)))
-        for rule in _rules(unit, program, "content"):
+        for rule in rules_of(unit, program, "content"):
             key = f"content:{contribution.id}:{rule.code}"
             account, first, beside = _earned_in(unit, author, program, key)
             if first is None:
                 earn = rule.earn(rule.points, at, contribution.kind)
                 if not refused and at in rule.period and points_allowed(account, earn, at, beside):
-                    posted = post_points(unit, author, program, earn, key=key, at=at, zone=zone_of(unit, author))
+                    posted = post_points(unit, author, program, earn, key=key, at=at)
                     assert posted.result is not None
                     balance += posted.result.points
                     found.append(OrderPoints(rule.code, posted.result.points, 0))
@@ -299,6 +293,62 @@ def cancel(store: Store, redemption_id: UUID, at: datetime, *, actor: str | None
             unit.of(Reward).save(returned)
         unit.commit()
     return cancelled
+
+
+def transfer(
+    store: Store,
+    giver_id: UUID,
+    taker_id: UUID,
+    program: str,
+    points: int,
+    *,
+    key: str,
+    at: datetime,
+    actor: str | None = None,
+) -> int:
+    """Move points from one member to another, who keep their expiry; asked again under the key, nothing moves twice.
+
+    `pycrm.storage.ledger.transfer_points` moves them too, and asks nobody whether his data may be used.
+
+    Parameters
+    ----------
+    store : Store
+        Where the accounts are.
+    giver_id, taker_id : UUID
+        From whom, to whom.
+    program : str
+        The programme of both.
+    points : int
+        How many.
+    key : str
+        The idempotency key, in both accounts.
+    at : datetime
+        Now.
+    actor : str, optional
+        For the audit trail.
+
+    Returns
+    -------
+    int
+        What the giver has left to spend.
+
+    Raises
+    ------
+    InvalidValueError
+        If the data of either may not be used, it is one member, the points are not there or owed, or the key was used for another
+        request.
+    NotFound
+        If there is no such customer.
+    """
+    with store.begin(actor=actor, cause="points transferred") as unit:
+        for name, member in (("giver_id", giver_id), ("taker_id", taker_id)):
+            unit.of(Customer).get(member)
+            why = why_not_used(unit, member)
+            if why is not None:
+                raise InvalidValueError(name, member, why.text)
+        given, _ = transfer_points(unit, giver_id, taker_id, program, points, key=key, at=at)
+        unit.commit()
+    return given.account.available
 
 
 def statement_of(store: Store, member_id: UUID, program: str) -> Sequence[StatementLine]:

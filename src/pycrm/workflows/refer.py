@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from itertools import product
 from typing import Any
 from uuid import UUID, uuid5
 
@@ -16,10 +17,14 @@ from attrs import frozen
 
 from pycrm.errors import InvalidValueError
 from pycrm.model.customer import Customer
+from pycrm.model.entity import named_id
 from pycrm.model.order import Order, OrderStatus
-from pycrm.model.points_command import Earn
+from pycrm.model.points import points_allowed
+from pycrm.model.points_command import Earn, Reverse
+from pycrm.model.points_entry import Bucket, PointsEntry
 from pycrm.model.predicate import where
 from pycrm.model.referral import (
+    MOST_LEVELS,
     Referral,
     ReferralProgram,
     ReferralStatus,
@@ -28,14 +33,26 @@ from pycrm.model.referral import (
     judge,
     level_points,
 )
-from pycrm.storage.identity import aliases_of
-from pycrm.storage.ledger import post_points, take_from_budget
-from pycrm.storage.lookups import why_not_used, zone_of
+from pycrm.storage.identity import aliases, aliases_of
+from pycrm.storage.ledger import accounts_of, post_points, rules_of, take_from_budget
+from pycrm.storage.lookups import why_not_used
 from pycrm.storage.protocols import Store, UnitOfWork
 from pycrm.storage.query import Query
 
-__all__ = ["ReferralOutcome", "expire", "invite", "join", "progress", "qualify", "review"]
+__all__ = [
+    "ReferralOutcome",
+    "expire",
+    "invite",
+    "join",
+    "join_by_code",
+    "progress",
+    "qualify",
+    "reassess",
+    "review",
+    "revoke",
+]
 
+_S = ReferralStatus
 _PERSON = frozenset({RejectReason.REVIEW, RejectReason.TOO_FAST})
 
 
@@ -94,14 +111,14 @@ def invite(
 def join(store: Store, referral_id: UUID, friend_id: UUID, at: datetime, *, actor: str | None = None) -> Referral:
     """Record that the friend came: he is a customer now, with this referral behind him; a second call changes nothing.
 
-    Whoever refers himself is rejected here already.
+    Whoever refers himself is rejected here already, and so is who comes after the window of the invitation.
 
     Raises
     ------
     NotFound
         If there is no such referral or friend.
     InvalidValueError
-        If the data of either side may not be used.
+        If the data of either side may not be used, or he came before he was invited.
     """
     with store.begin(actor=actor, cause="referral joined") as unit:
         referral = unit.of(Referral).get(referral_id)
@@ -111,10 +128,82 @@ def join(store: Store, referral_id: UUID, friend_id: UUID, at: datetime, *, acto
             return referral
         _refuse_unused(unit, "advocate_id", referral.advocate_id)
         _refuse_unused(unit, "friend_id", friend_id)
-        moved = referral.rejected(RejectReason.SELF_REFERRAL, at) if himself else referral.joined(friend_id, at)
+        joined = referral if himself else referral.joined(friend_id, at)
+        if himself:
+            moved = referral.rejected(RejectReason.SELF_REFERRAL, at)
+        elif at >= referral.invited_at + _program(unit, referral.program_code).window:
+            moved = joined.rejected(RejectReason.EXPIRED, at)
+        else:
+            moved = joined
         saved = unit.of(Referral).save(moved)
         unit.commit()
     return saved
+
+
+def join_by_code(
+    store: Store, program: str, code: str, friend_id: UUID, at: datetime, *, actor: str | None = None
+) -> Referral:
+    """Record that a friend came by the code of an advocate, which any number of friends may use: one referral for each.
+
+    The code is the key under which the advocate was given an invitation by `invite`; that invitation stays what it is, and counts
+    as one in the funnel. Each friend has the whole window of the programme from when he used the code, and what limits and
+    velocity say of the advocate is judged when he qualifies. Of an erased advocate a code is not known any more.
+
+    Parameters
+    ----------
+    store : Store
+        Where programme and invitation are.
+    program : str
+        The referral programme.
+    code : str
+        The code, as it was given out.
+    friend_id : UUID
+        Who came; asked again, his referral is returned.
+    at : datetime
+        Now.
+    actor : str, optional
+        For the audit trail.
+
+    Raises
+    ------
+    InvalidValueError
+        If nobody has the code, more than one has, the programme does not run at that time, he came before the code was given out,
+        or the data of either side may not be used.
+    NotFound
+        If there is no such friend.
+    """
+    with store.begin(actor=actor, cause="referral joined by a code") as unit:
+        rules = _program(unit, program)
+        unit.of(Customer).get(friend_id)
+        asked = Query(Referral, (where("program_code") == program) & (where("code") == code))
+        given = [one for batch in unit.of(Referral).stream(asked) for one in batch]
+        known = aliases(unit)
+        owners = {known.of(one.advocate_id) for one in given}
+        if len(owners) != 1:
+            fix = (
+                "nobody was given it" if not owners else f"{len(owners)} advocates have it; give each a code of his own"
+            )
+            raise InvalidValueError("code", code, fix)
+        (advocate_id,) = owners
+        mine = [one for one in given if one.friend_id is not None and known.of(one.friend_id) == known.of(friend_id)]
+        if mine:
+            return mine[0]
+        if at not in rules.period:
+            raise InvalidValueError("at", at, f"the programme {program} does not run at that time")
+        first = min(one.invited_at for one in given)
+        if at < first:
+            raise InvalidValueError(
+                "at", at, f"the code was given out at {first.isoformat()}; give a time from then on"
+            )
+        _refuse_unused(unit, "advocate_id", advocate_id)
+        _refuse_unused(unit, "friend_id", friend_id)
+        own = uuid5(rules.id, f"{advocate_id}\x1f{code}\x1f{friend_id}")
+        opened = Referral(id=own, program_code=program, code=code, advocate_id=advocate_id, invited_at=at)
+        himself = known.of(friend_id) == advocate_id
+        moved = opened.rejected(RejectReason.SELF_REFERRAL, at) if himself else opened.joined(friend_id, at)
+        made = unit.of(Referral).find(own) or unit.of(Referral).add(moved)
+        unit.commit()
+    return made
 
 
 def _bought_before(unit: UnitOfWork, friend_id: UUID, at: datetime) -> bool:
@@ -166,17 +255,57 @@ def _pay(unit: UnitOfWork, rules: ReferralProgram, referral: Referral, at: datet
     if rules.friend_points:
         due[referral.friend_id] = due.get(referral.friend_id, 0) + rules.friend_points
     due = {member: points for member, points in due.items() if why_not_used(unit, member) is None}
-    take_from_budget(unit, rules.program, sum(due.values()), at)
     for member, points in due.items():
         earn = Earn(points, reason=f"referral {referral.code}")
-        zone = zone_of(unit, member)
-        post_points(unit, member, rules.program, earn, key=f"referral:{referral.id}", at=at, zone=zone)
+        post_points(unit, member, rules.program, earn, key=f"referral:{referral.id}", at=at)
+    for rule in rules_of(unit, rules.program, "referral"):
+        member = referral.advocate_id
+        own, *beside = accounts_of(unit, member, rules.program)
+        earn = rule.earn(rule.points, at, f"referral {referral.code}")
+        if at in rule.period and points_allowed(own, earn, at, beside):
+            key = f"referral:{referral.id}:{rule.code}"
+            posted = post_points(unit, member, rules.program, earn, key=key, at=at)
+            assert posted.result is not None
+            due[member] = due.get(member, 0) + posted.result.points
+    take_from_budget(unit, rules.program, sum(due.values()), at)
     return due
+
+
+def _take_back(
+    unit: UnitOfWork, rules: ReferralProgram, referral: Referral, reason: str, at: datetime
+) -> dict[UUID, int]:
+    """Undo what is left of every payment for a referral; return how many points went back, by member."""
+    assert referral.friend_id is not None
+    members = dict.fromkeys((referral.friend_id, referral.advocate_id))
+    paid = (where("program_code") == rules.code) & where("status").is_in((_S.REWARDED, _S.REVOKED))
+    above = [referral.advocate_id]
+    for _ in range(MOST_LEVELS):
+        brought = Query(Referral, paid & where("friend_id").is_in(above))
+        above = [one.advocate_id for batch in unit.of(Referral).stream(brought) for one in batch]
+        members.update(dict.fromkeys(above))
+    first = f"referral:{referral.id}"
+    keys = [first, *(f"{first}:{rule.code}" for rule in rules_of(unit, rules.program, "referral"))]
+    back: dict[UUID, int] = {}
+    accounts = {one.id: one for member in members for one in accounts_of(unit, member, rules.program)}
+    for account, key in product(accounts.values(), keys):
+        entry = unit.of(PointsEntry).find(named_id(account.id, key))
+        if entry is None or dict(account.undone).get(entry.id, 0) >= entry.points:
+            continue
+        undone = post_points(
+            unit, account.member_id, rules.program, Reverse(key, reason=reason), key=f"{key}:back", at=at
+        )
+        assert undone.result is not None
+        points = sum(leg.points for leg in undone.result.legs if leg.bucket is Bucket.REVERSED)
+        back[account.member_id] = back.get(account.member_id, 0) + points
+    take_from_budget(unit, rules.program, -sum(back.values()), at)
+    return back
 
 
 def qualify(store: Store, referral_id: UUID, at: datetime, *, actor: str | None = None) -> ReferralOutcome:
     """Judge a referral whose friend did what counts: pay both sides, reject it with its reason, or leave it to a person.
 
+    The advocate gets the points of the programme, and what the earning rules of the event ``referral`` in its points programme give
+    on top, each once for a referral and under its caps; a rule that is not valid then, or whose cap is reached, gives nothing.
     Payment and status are one unit of work, under a key that follows from the referral: nobody is paid twice.
 
     Raises
@@ -222,7 +351,7 @@ def _decide(
     # Limits are counted, not locked: two who qualify at once must not both be the last.
     with store.begin(isolation="serializable", actor=actor, cause="referral judged") as unit:
         referral = unit.of(Referral).get(referral_id)
-        if referral.status in {ReferralStatus.REWARDED, ReferralStatus.REJECTED}:
+        if referral.status in {_S.REWARDED, _S.REJECTED, _S.REVOKED}:
             return ReferralOutcome(referral, (), {})
         rules = _program(unit, referral.program_code)
         others, counted = _others(unit, referral, rules)
@@ -256,6 +385,93 @@ def _decide(
         saved = referral if after == referral else unit.of(Referral).save(after)
         unit.commit()
     return ReferralOutcome(saved, reasons, paid)
+
+
+def revoke(
+    store: Store,
+    referral_id: UUID,
+    at: datetime,
+    *,
+    reason: RejectReason = RejectReason.REFUNDED,
+    actor: str | None = None,
+    note: str | None = None,
+) -> ReferralOutcome:
+    """Take back what a rewarded referral paid, to the advocate, those above him and the friend; a second call changes nothing.
+
+    What was spent of it is owed. The points go back into the budget of the programme, and the referral counts for no limit any more.
+    It is a matter of the books: restricted and erased members pay back too. One that waits for a person is rejected instead.
+
+    Parameters
+    ----------
+    store : Store
+        Where the referral is.
+    referral_id : UUID
+        Which.
+    at : datetime
+        Now.
+    reason : RejectReason
+        Why.
+    actor, note : str, optional
+        Who decided, and in words why.
+
+    Returns
+    -------
+    ReferralOutcome
+        `paid` holds what was taken back, below 0.
+
+    Raises
+    ------
+    NotFound
+        If there is no such referral.
+    InvalidTransitionError
+        If it was never rewarded.
+    """
+    with store.begin(actor=actor, cause="referral revoked") as unit:
+        outcome = _revoked(unit, unit.of(Referral).get(referral_id), at, reason, note)
+        unit.commit()
+    return outcome
+
+
+def _revoked(
+    unit: UnitOfWork, referral: Referral, at: datetime, reason: RejectReason, note: str | None = None
+) -> ReferralOutcome:
+    if referral.status in {_S.REVOKED, _S.REJECTED}:
+        return ReferralOutcome(referral, (), {})
+    if referral.status is _S.QUALIFIED:
+        return ReferralOutcome(unit.of(Referral).save(referral.rejected(reason, at, note)), (reason,), {})
+    moved = referral.revoked(reason, at, note)
+    back = _take_back(unit, _program(unit, referral.program_code), referral, f"referral {reason}", at)
+    saved = unit.of(Referral).save(moved)
+    return ReferralOutcome(saved, (reason,), {member: -points for member, points in back.items()})
+
+
+def reassess(store: Store, order_id: UUID, at: datetime, *, actor: str | None = None) -> tuple[ReferralOutcome, ...]:
+    """Revoke the referrals of a customer none of whose orders that counted is left, because they were refunded or cancelled.
+
+    Those count that were placed from the invitation until he qualified. Call it whenever an order changed, as
+    `loyalty.earn_for_order`; calling it again changes nothing. A customer who qualified by anything but an order has none that
+    counted, and is left alone.
+
+    Raises
+    ------
+    NotFound
+        If there is no such order.
+    """
+    with store.begin(actor=actor, cause="referral reassessed") as unit:
+        buyer = aliases_of(unit, unit.of(Order).get(order_id).customer_id).ids_of(
+            unit.of(Order).get(order_id).customer_id
+        )
+        asked = where("friend_id").is_in(buyer) & where("status").is_in((_S.QUALIFIED, _S.REWARDED))
+        found = [one for batch in unit.of(Referral).stream(Query(Referral, asked)) for one in batch]
+        done = []
+        for one in found:
+            placed = (where("placed_at") >= one.invited_at) & (where("placed_at") <= one.qualified_at)
+            counted = Query(Order, where("customer_id").is_in(buyer) & placed)
+            orders = [order for batch in unit.of(Order).stream(counted) for order in batch]
+            if orders and not any(order.status is not OrderStatus.CANCELLED and order.net for order in orders):
+                done.append(_revoked(unit, one, at, RejectReason.REFUNDED))
+        unit.commit()
+    return tuple(done)
 
 
 def expire(store: Store, program: str, at: datetime, *, actor: str | None = None) -> int:
