@@ -241,6 +241,10 @@ if TYPE_CHECKING:
         derive,
         time_in_stage,
     )
+    from pycrm.model.key_digest import (
+        is_key_digest,
+        key_digest,
+    )
     from pycrm.model.knowledge import (
         CustomerFact,
         FactKind,
@@ -423,6 +427,7 @@ if TYPE_CHECKING:
         promise_record,
     )
     from pycrm.model.referral import (
+        MOST_LEVELS,
         Household,
         Referral,
         ReferralProgram,
@@ -648,6 +653,7 @@ _HOME = {
     "LifecyclePolicy": "pycrm.model.journey",
     "Lot": "pycrm.model.points_account",
     "LoyaltyTier": "pycrm.model.tier",
+    "MOST_LEVELS": "pycrm.model.referral",
     "MagnetClaim": "pycrm.model.lead_magnet",
     "Markup": "pycrm.model.template",
     "MatchDecision": "pycrm.model.merge",
@@ -825,7 +831,9 @@ _HOME = {
     "inferred_needs": "pycrm.model.inferred_need",
     "interest_match": "pycrm.model.interest",
     "is_correction": "pycrm.model.correction",
+    "is_key_digest": "pycrm.model.key_digest",
     "judge": "pycrm.model.referral",
+    "key_digest": "pycrm.model.key_digest",
     "knowledge_index": "pycrm.model.knowledge",
     "knowledge_state": "pycrm.model.knowledge",
     "lead_state": "pycrm.model.lead",
@@ -869,6 +877,7 @@ __all__ = [
     "HANDLINGS",
     "HOLDOUT",
     "HUBSPOT_LABELS",
+    "MOST_LEVELS",
     "NO_FIELDS",
     "OBJECTIONS",
     "SALESFORCE_LABELS",
@@ -1174,7 +1183,9 @@ __all__ = [
     "inferred_needs",
     "interest_match",
     "is_correction",
+    "is_key_digest",
     "judge",
+    "key_digest",
     "knowledge_index",
     "knowledge_state",
     "lead_state",
