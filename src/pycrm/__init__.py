@@ -159,6 +159,10 @@ if TYPE_CHECKING:
         Entity,
         new_id,
     )
+    from pycrm.model.erased_keys import (
+        is_key_digest,
+        key_digest,
+    )
     from pycrm.model.evidence import (
         Actor,
         ActorKind,
@@ -240,10 +244,6 @@ if TYPE_CHECKING:
         activity_status,
         derive,
         time_in_stage,
-    )
-    from pycrm.model.key_digest import (
-        is_key_digest,
-        key_digest,
     )
     from pycrm.model.knowledge import (
         CustomerFact,
@@ -831,9 +831,9 @@ _HOME = {
     "inferred_needs": "pycrm.model.inferred_need",
     "interest_match": "pycrm.model.interest",
     "is_correction": "pycrm.model.correction",
-    "is_key_digest": "pycrm.model.key_digest",
+    "is_key_digest": "pycrm.model.erased_keys",
     "judge": "pycrm.model.referral",
-    "key_digest": "pycrm.model.key_digest",
+    "key_digest": "pycrm.model.erased_keys",
     "knowledge_index": "pycrm.model.knowledge",
     "knowledge_state": "pycrm.model.knowledge",
     "lead_state": "pycrm.model.lead",

@@ -17,12 +17,12 @@ from pycrm.model.contact import ContactKind, ContactPoint
 from pycrm.model.contact_policy import ContactPolicy, Suppression
 from pycrm.model.custom import CustomFields
 from pycrm.model.customer import Customer, ExternalId, Identifier, PersonName, Processing
+from pycrm.model.erased_keys import key_digest
 from pycrm.model.evidence import Actor, ActorKind, Reason
 from pycrm.model.experiment import Assignment, Experiment, ExperimentArm
 from pycrm.model.import_run import ImportOutcome, ImportRun, RowStatus
 from pycrm.model.intent import ContactIntent, IntentKind
 from pycrm.model.interaction import Interaction, InteractionKind
-from pycrm.model.key_digest import key_digest
 from pycrm.model.knowledge import CustomerFact, FactKind, FactOrigin, Topic
 from pycrm.model.lead import Lead
 from pycrm.model.lifecycle import Stage, StageChange, stage_of

@@ -39,7 +39,7 @@ from attrs import field, frozen
 from pycrm.errors import InvalidValueError
 from pycrm.model.checks import is_line
 from pycrm.model.entity import named_id
-from pycrm.model.key_digest import is_key_digest, key_digest
+from pycrm.model.erased_keys import is_key_digest, key_digest
 from pycrm.model.points_account import Hold, Lot, PointsAccount, apply
 from pycrm.model.points_command import (
     Adjust,

@@ -21,8 +21,8 @@ from pycrm.model.checks import is_a, is_code, is_line, optional, tuple_of
 from pycrm.model.consent import LegalBasis
 from pycrm.model.custom import NO_FIELDS, CustomFields
 from pycrm.model.entity import Entity
+from pycrm.model.erased_keys import key_digest
 from pycrm.model.evidence import Actor, ActorKind
-from pycrm.model.key_digest import key_digest
 from pycrm.model.predicate import Predicate
 from pycrm.model.time import in_utc, is_instant
 

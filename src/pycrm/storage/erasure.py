@@ -14,8 +14,8 @@ import attrs
 from attrs import field, frozen
 
 from pycrm.errors import InvalidValueError, NotFound
+from pycrm.model.erased_keys import key_digest
 from pycrm.model.feed import FEED_ID, ChangeFeed, FeedEvent
-from pycrm.model.key_digest import key_digest
 from pycrm.model.lifecycle import Stage, StageChange
 from pycrm.model.predicate import where
 from pycrm.model.privacy import BLANK, Fate, Handling, RequestKind, SubjectRequest

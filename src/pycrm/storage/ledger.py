@@ -12,7 +12,7 @@ from pycrm.errors import InvalidValueError
 from pycrm.model.customer import Customer
 from pycrm.model.earning import EarningRule, ProgramBudget
 from pycrm.model.entity import named_id
-from pycrm.model.key_digest import is_key_digest
+from pycrm.model.erased_keys import is_key_digest
 from pycrm.model.points import Posted, post, transfer
 from pycrm.model.points_account import PointsAccount
 from pycrm.model.points_command import CancelHold, Capture, Command, HoldPoints, Redeem, Release, Reverse
