@@ -9,8 +9,9 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import Depends, FastAPI, Header, HTTPException
+from fastapi.responses import JSONResponse
 
-from pycrm.errors import Conflict, Duplicate, InvalidValueError, NotFound
+from pycrm.errors import Conflict, Duplicate, InvalidCursor, InvalidValueError, NotFound
 from pycrm.model.order import Product
 from pycrm.serialize import to_dict
 from pycrm.storage import Query, asc
@@ -28,6 +29,14 @@ async def lifespan(app):
 app = FastAPI(lifespan=lifespan)
 
 
+@app.exception_handler(InvalidCursor)
+@app.exception_handler(InvalidValueError)
+async def refused(_, error):
+    """Say what is wrong with what was sent: a cursor that was changed, the name of no tenant, a value that breaks a rule."""
+    return JSONResponse({"detail": str(error)}, status_code=422)
+
+
+
 async def unit(tenant: Annotated[str, Header()] = "main", actor: Annotated[str | None, Header()] = None):
     async with app.state.store.tenant(tenant).begin(actor=actor) as uow:
         yield uow
@@ -43,8 +52,6 @@ async def add(sku: str, name: str, uow: Unit):
         await uow.commit()
     except (Duplicate, Conflict) as error:
         raise HTTPException(409, str(error)) from error
-    except InvalidValueError as error:
-        raise HTTPException(422, str(error)) from error
     return to_dict(made)
 
 

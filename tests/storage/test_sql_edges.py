@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from decimal import Decimal
+from uuid import UUID
 
 import attrs
 import pytest
@@ -355,6 +356,39 @@ def test_a_statement_the_database_does_not_understand_is_a_store_error_with_the_
             assert refused.value.__cause__ is not None
             with pytest.raises(UnitClosed):
                 unit.products.find(pen().id)
+
+
+def test_a_question_about_more_values_than_postgresql_takes_parameters_is_answered(postgresql):
+    kept = added(postgresql, Shelf(code="A1", seats=7, height=0.5, price=Decimal("1.5"), tags={"ash"}))[0]
+    others = range(-70_000, 0)
+    with postgresql.begin() as unit:
+        for condition in (
+            where("code").is_in([*map(str, others), "A1"]),
+            where("seats").is_in([*others, 7]),
+            where("height").is_in([*others, 0.5]),
+            where("price").is_in([*map(Decimal, others), Decimal("1.5")]),
+            where("tags").is_in([*map(str, others), "ash"]),
+            where("id").is_in([*(UUID(int=-number) for number in others), kept.id]),
+        ):
+            assert unit.of(Shelf).page(Query(Shelf, condition)).items == [kept]
+            assert unit.columns(Query(Shelf, condition), ["code"]) == {"code": ["A1"]}
+            assert unit.of(Shelf).count(Query(Shelf, ~condition)) == 0
+
+
+def test_what_is_larger_than_the_server_takes_at_once_is_refused_once_and_not_tried_again():
+    tries = []
+    with furnished("mariadb", maps) as store:
+        with store.engine.connect() as connection:
+            most = connection.exec_driver_sql("SELECT @@max_allowed_packet").scalar()
+
+        def work(unit):
+            tries.append(unit)
+            unit.products.add(pen(name="x" * (most + 1_000)))
+
+        with pytest.raises(StoreError, match="refused with code 1153"):
+            store.run(work)
+        assert len(tries) == 1
+        assert store.run(lambda unit: unit.products.count(Query(Product))) == 0
 
 
 # Connections of the host

@@ -4,6 +4,8 @@ from pathlib import Path
 
 from alembic import op
 
+from pycrm.storage.sql.migrate import note_revision
+
 revision = "pycrm_0001"
 down_revision = None
 branch_labels: tuple[str, ...] = ("pycrm",)
@@ -20,6 +22,7 @@ def upgrade() -> None:
     for statement in text.split(";\n"):
         if statement.strip():
             op.execute(statement)
+    note_revision(op.get_context(), revision)
 
 
 def downgrade() -> None:

@@ -20,6 +20,7 @@ __all__ = ["Clause", "Compiler"]
 _SIGNS = {Op.EQ: "=", Op.LT: "<", Op.LE: "<=", Op.GT: ">", Op.GE: ">="}
 _FALSE, _TRUE = "1=0", "1=1"
 _WIDE = Context(prec=1000)
+_MANY = 1_000  # from so many values on, PostgreSQL gets them as one array: it takes no more than 65,535 parameters
 
 
 @frozen
@@ -94,12 +95,18 @@ class Compiler:
         if not keys:
             return _FALSE, []
         mark = self.dialect.parameter
-        marks = ", ".join([mark] * len(keys))
+        among, values = self._among("value", keys)
         sql = (
             f"{self.quoted['id']} IN (SELECT id FROM pycrm_search"  # noqa: S608  # no value is part of the text
-            f" WHERE tenant = {mark} AND model = {mark} AND path = {mark} AND value IN ({marks}))"
+            f" WHERE tenant = {mark} AND model = {mark} AND path = {mark} AND {among})"
         )
-        return sql, [self.tenant, self.map.table, path, *keys]
+        return sql, [self.tenant, self.map.table, path, *values]
+
+    def _among(self, name: str, values: list[Any]) -> tuple[str, list[Any]]:
+        mark = self.dialect.parameter
+        if self.dialect.name == "postgresql" and len(values) > _MANY:
+            return f"{name} = ANY({mark})", [values]
+        return f"{name} IN ({', '.join([mark] * len(values))})", values
 
     def _column(self, column: Column, op: Op, value: Any) -> tuple[str, list[Any]]:
         name = self.quoted[column.name]
@@ -109,7 +116,8 @@ class Compiler:
             values = [bound for each in value for bound in self._compared(column, Op.EQ, each)[1]]
             if not values:
                 return _FALSE, []
-            return self._present(column, f"{name} IN ({', '.join([self.dialect.parameter] * len(values))})"), values
+            sql, values = self._among(name, values)
+            return self._present(column, sql), values
         if op is Op.NE:
             sql, values = self._compared(column, Op.EQ, value)
             return self._present(column, _TRUE if sql == _FALSE else f"{name} <> {self.dialect.parameter}"), values

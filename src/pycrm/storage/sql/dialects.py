@@ -204,7 +204,7 @@ def _postgresql_failure(error: BaseException) -> Failure:
     return Failure("other", code)
 
 
-_LOST = {0, 1053, 1152, 1153, 1158, 1159, 1160, 1161, 1927, 2002, 2003, 2006, 2013, 2014, 2055}
+_LOST = {0, 1053, 1152, 1158, 1159, 1160, 1161, 1927, 2002, 2003, 2006, 2013, 2014, 2055}
 
 
 def _mariadb_failure(error: BaseException) -> Failure:
@@ -215,6 +215,8 @@ def _mariadb_failure(error: BaseException) -> Failure:
         return Failure("broken", str(code))
     if code in {1213, 1205, 1020, 1040, 1969, 3024}:
         return Failure("transient", str(code))
+    if code == 1153:  # a statement larger than max_allowed_packet: the server hangs up, and would again
+        return Failure("other", str(code), lost=True)
     if code in _LOST:
         return Failure("transient", str(code), lost=True)
     if code in {1290, 1792, 1836}:

@@ -12,7 +12,7 @@ from pycrm.errors import MissingExtraError, SchemaMismatch, Transient
 if TYPE_CHECKING:
     from pycrm.storage.sql.store import _Core
 
-__all__ = ["HEAD", "REVISIONS", "check_revision", "create_schema", "migrations_folder", "upgrade"]
+__all__ = ["HEAD", "REVISIONS", "check_revision", "create_schema", "migrations_folder", "note_revision", "upgrade"]
 
 REVISIONS = ("pycrm_0001",)  # oldest first; the last is what this release writes
 HEAD = REVISIONS[-1]
@@ -72,6 +72,24 @@ def create_schema(core: _Core) -> None:
     finally:
         if core.host is None:
             connection.close()
+
+
+def note_revision(context: Any, revision: str) -> None:
+    """Write down where the schema is, for a host that runs our revisions among its own: Alembic notes them in the host's table.
+
+    Parameters
+    ----------
+    context : alembic.runtime.migration.MigrationContext
+        Of the migration that is running.
+    revision : str
+        The one whose steps were done just now.
+    """
+    if context.version_table == VERSION_TABLE:
+        return  # Alembic itself writes it down
+    table = _version_table(sa.MetaData())
+    table.create(context.connection, checkfirst=True)
+    context.connection.execute(table.delete())
+    context.connection.execute(table.insert().values(version_num=revision))
 
 
 def migrations_folder() -> Path:
