@@ -36,7 +36,6 @@ async def refused(_, error):
     return JSONResponse({"detail": str(error)}, status_code=422)
 
 
-
 async def unit(tenant: Annotated[str, Header()] = "main", actor: Annotated[str | None, Header()] = None):
     async with app.state.store.tenant(tenant).begin(actor=actor) as uow:
         yield uow

@@ -11,7 +11,10 @@ EXAMPLE = Path(__file__).parents[2] / "examples" / "fastapi_app.py"
 @asynccontextmanager
 async def client_of(app):
     transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
-    async with app.router.lifespan_context(app), httpx.AsyncClient(transport=transport, base_url="http://crm") as client:
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=transport, base_url="http://crm") as client,
+    ):
         yield client
 
 
@@ -35,7 +38,13 @@ def test_the_example_stores_pages_and_keeps_tenants_apart(tmp_path, monkeypatch)
         second = (await client.get("/products", params={"after": first["next"]})).json()
         other = (await client.get("/products", headers={"tenant": "b"})).json()
         found = await client.get(f"/products/{made[0].json()['id']}")
-        return [one.status_code for one in made], first["items"] + second["items"], second["next"], other["items"], found
+        return (
+            [one.status_code for one in made],
+            first["items"] + second["items"],
+            second["next"],
+            other["items"],
+            found,
+        )
 
     codes, items, after, other, found = answers(tmp_path, monkeypatch, ask)
     assert set(codes) == {201}

@@ -28,7 +28,7 @@ from pycrm.errors import (
 )
 from pycrm.model.entity import Entity
 from pycrm.model.order import Product
-from pycrm.model.predicate import evaluate, where
+from pycrm.model.predicate import all_of, any_of, evaluate, where
 from pycrm.storage import EntityMap, Query, asc
 from pycrm.storage.maps import default_maps
 from pycrm.storage.migrations import pycrm_0001
@@ -373,6 +373,22 @@ def test_a_question_about_more_values_than_postgresql_takes_parameters_is_answer
             assert unit.of(Shelf).page(Query(Shelf, condition)).items == [kept]
             assert unit.columns(Query(Shelf, condition), ["code"]) == {"code": ["A1"]}
             assert unit.of(Shelf).count(Query(Shelf, ~condition)) == 0
+
+
+@pytest.mark.parametrize("joined", [any_of, all_of])
+def test_a_condition_of_thousands_of_parts_is_answered_on_every_database(store, joined):
+    kept = added(store, Shelf(code="A1"))[0]
+    with store.begin() as unit:
+        condition = joined(*(where("code") == str(number) for number in range(3_000)))
+        assert unit.of(Shelf).page(Query(Shelf, ~condition)).items == [kept]
+        assert unit.of(Shelf).count(Query(Shelf, condition | (where("code") == "A1"))) == 1
+
+
+def test_a_page_larger_than_a_database_can_count_to_is_refused_by_name(store):
+    with store.begin() as unit:
+        assert unit.of(Shelf).page(Query(Shelf), size=2**62 - 1).items == []
+        with pytest.raises(InvalidValueError, match=r"size: .* below 2\*\*62"):
+            unit.of(Shelf).page(Query(Shelf), size=2**62)
 
 
 def test_what_is_larger_than_the_server_takes_at_once_is_refused_once_and_not_tried_again():

@@ -76,13 +76,18 @@ def look(store: Store, now: datetime) -> LedgersFound:
         unit.commit()
     referral, paid = (None, ()) if pair is None else _referred(store, *pair)
     return LedgersFound(
-        won_back=max(back, key=lambda steps: (len(steps), steps[0].customer_id), default=()),
+        won_back=max(back, key=_longest, default=()),
         came_back=len(back),
         refused=refused,
         refusal=refusal,
         referral=referral,
         paid=paid,
     )
+
+
+def _longest(steps: Sequence[StageChange]) -> tuple[int, list[tuple[datetime, str]]]:
+    """Return an order of histories that does not hang on ids, which are new in each store."""
+    return len(steps), [(step.occurred_at, step.reason) for step in steps]
 
 
 _Bought: TypeAlias = dict[UUID, list[LifecycleEvent]]

@@ -21,9 +21,11 @@ def checked_id(id: Any) -> UUID:
 
 
 def checked_size(name: str, size: Any) -> int:
-    """Return `size` if it is a whole number from 1 on; raise InvalidValueError otherwise."""
+    """Return `size` if it is a whole number from 1 on that every database can count to; raise InvalidValueError otherwise."""
     if isinstance(size, bool) or not isinstance(size, int) or size < 1:
         raise InvalidValueError(name, size, "give a whole number of at least 1")
+    if size >= 2**62:
+        raise InvalidValueError(name, size, "give a whole number below 2**62")
     return int(size)
 
 

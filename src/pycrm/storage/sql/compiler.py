@@ -20,6 +20,7 @@ __all__ = ["Clause", "Compiler"]
 _SIGNS = {Op.EQ: "=", Op.LT: "<", Op.LE: "<=", Op.GT: ">", Op.GE: ">="}
 _FALSE, _TRUE = "1=0", "1=1"
 _WIDE = Context(prec=1000)
+_DEEP = 400  # parts joined by one word: SQLite nests each in the next, and takes no more than 1,000 levels
 _MANY = 1_000  # from so many values on, PostgreSQL gets them as one array: it takes no more than 65,535 parameters
 
 
@@ -75,8 +76,10 @@ class Compiler:
 
     def _joined(self, parts: Iterable[Predicate], word: str, empty: str) -> tuple[str, list[Any]]:
         made = [self._part(part) for part in parts]
-        sql = word.join(sql for sql, _ in made)
-        return (f"({sql})" if sql else empty), [value for _, values in made for value in values]
+        sqls = [sql for sql, _ in made]
+        while len(sqls) > _DEEP:
+            sqls = [f"({word.join(sqls[at : at + _DEEP])})" for at in range(0, len(sqls), _DEEP)]
+        return (f"({word.join(sqls)})" if sqls else empty), [value for _, values in made for value in values]
 
     def _where(self, where: Where) -> tuple[str, list[Any]]:
         column = self.map.by_path.get(where.path)
