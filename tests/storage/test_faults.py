@@ -217,6 +217,22 @@ def test_a_unit_of_work_joins_the_transaction_of_its_host(store):
         engine.dispose()
 
 
+def test_what_a_host_commits_and_rolls_back_time_after_time_is_what_it_said(store):
+    engine = sa.create_engine(store.engine.url)
+    try:
+        with engine.connect() as connection:
+            joined = SqlStore(connection).tenant(store.name)
+            for number in range(4):
+                with joined.begin() as unit:
+                    unit.products.add(pen(f"A{number}"))
+                    unit.commit()
+                assert connection.in_transaction()
+                (connection.rollback if number % 2 else connection.commit)()
+            assert sorted(names(store)) == ["A0", "A2"]
+    finally:
+        engine.dispose()
+
+
 def test_a_connection_of_the_host_that_commits_at_once_is_refused_with_what_to_do(store):
     engine = sa.create_engine(store.engine.url, isolation_level="AUTOCOMMIT")
     try:

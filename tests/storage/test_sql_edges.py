@@ -425,6 +425,19 @@ def test_units_of_work_join_the_transaction_of_a_host_and_end_with_it(host):
     assert host.exec_driver_sql("SELECT sku FROM product").scalars().all() == []
 
 
+def test_references_hold_on_a_host_s_connection_that_would_check_none(host):
+    store = SqlStore(host, maps())
+    with store.begin() as unit, pytest.raises(Broken, match="customer_id"):
+        unit.orders.add(an_order(pen().id))
+    host.rollback()
+    assert store.run(lambda unit: unit.products.count(Query(Product))) == 0
+    host.rollback()
+    host.exec_driver_sql("PRAGMA foreign_keys = OFF")
+    host.exec_driver_sql("DELETE FROM product")  # pysqlite begins a transaction, in which nothing can be turned on
+    with pytest.raises(StoreError, match="checks no references"):
+        store.begin()
+
+
 def test_a_host_whose_file_another_process_writes_to_is_told_to_try_again(host, tmp_path):
     other = sqlite3.connect(tmp_path / "host.db", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")

@@ -56,8 +56,10 @@ class _Link:
                     "the connection of the host is in AUTOCOMMIT, where there is no transaction to join; hand in one without"
                     ' isolation_level="AUTOCOMMIT", or hand in its Engine'
                 )
-            if core.dialect.name == "sqlite" and not getattr(self._driver.dbapi_connection, "in_transaction", True):
-                self.cursor().execute("BEGIN")
+            if not core.host.in_transaction():
+                core.host.begin()  # SQLAlchemy must know of the transaction, or the host's commit() would do nothing
+            if core.dialect.name == "sqlite":
+                self._join_sqlite()
             return
         self._take()
         while self._suspect():
@@ -108,6 +110,20 @@ class _Link:
                 f"the database refused to be set up, with code {failure.code}; the driver's error is the cause of this one"
             ) from error
         info["pycrm"] = time.monotonic()
+
+    def _join_sqlite(self) -> None:
+        """See that a connection of the host is in a transaction and checks references, which SQLite does not by itself."""
+        cursor = self.cursor()
+        if not getattr(self._driver.dbapi_connection, "in_transaction", True):
+            cursor.execute("PRAGMA foreign_keys = ON")  # heard outside a transaction alone
+            cursor.execute("BEGIN")
+            return
+        cursor.execute("PRAGMA foreign_keys")
+        if not cursor.fetchone()[0]:
+            raise StoreError(
+                "the connection of the host is in a transaction that checks no references; begin the unit of work before the"
+                ' host writes, or let every connection of the host begin with "PRAGMA foreign_keys = ON"'
+            )
 
     def cursor(self) -> Any:
         """Return a cursor of the driver."""
