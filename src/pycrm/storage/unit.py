@@ -31,7 +31,17 @@ from pycrm.storage.mapping import EntityMap, MapSet
 from pycrm.storage.protocols import Isolation, Repository
 from pycrm.storage.query import E
 
-__all__ = ["Retries", "Unit", "announced_models", "checked_tenant", "event_of", "plain_result", "run", "utc_now"]
+__all__ = [
+    "Retries",
+    "Unit",
+    "announced_models",
+    "checked_tenant",
+    "event_of",
+    "named_tenant",
+    "plain_result",
+    "run",
+    "utc_now",
+]
 
 T = TypeVar("T")
 _TENANT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,63}\Z")
@@ -49,6 +59,15 @@ def checked_tenant(tenant: Any) -> str:
             "tenant", tenant, "use 1 to 64 ASCII letters, digits and . _ : -, a letter or digit first"
         )
     return str(tenant)
+
+
+def named_tenant(tenant: str | None) -> str:
+    """Return the tenant of a store; raise InvalidValueError for a store of many tenants, of which none was named."""
+    if tenant is None:
+        raise InvalidValueError(
+            "tenant", tenant, 'this store is of many tenants; name one first, as in store.tenant("acme").begin()'
+        )
+    return tenant
 
 
 def event_of(event: object) -> tuple[str, Any]:

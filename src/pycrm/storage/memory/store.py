@@ -17,7 +17,7 @@ from pycrm.storage.memory.tenant import Tenant
 from pycrm.storage.memory.unit import MemoryUnit
 from pycrm.storage.protocols import Claim, Isolation
 from pycrm.storage.rows import checked_size
-from pycrm.storage.unit import Retries, announced_models, checked_tenant, run, utc_now
+from pycrm.storage.unit import Retries, announced_models, checked_tenant, named_tenant, run, utc_now
 
 __all__ = ["MemoryStore"]
 
@@ -39,6 +39,9 @@ class MemoryStore:
     announce : iterable of type
         The models whose every change becomes an event: type ``"Customer.added"``, ``".saved"``, ``".removed"`` or ``".erased"``,
         with id, version, actor, cause and each changed field's old and new value; see `pycrm.storage.change_schema`.
+    tenant : str or None
+        Whose store this is, "main" unless given. None makes a store of many tenants, which refuses every unit of work until
+        one is named: ``store.tenant("acme").begin()``.
 
     Examples
     --------
@@ -56,7 +59,7 @@ class MemoryStore:
     clock: Callable[[], datetime] = field(default=utc_now, kw_only=True)
     retries: Retries = field(factory=Retries, kw_only=True)
     announce: Iterable[type[Any]] = field(default=(), kw_only=True)
-    name: str = field(default="main", init=False)
+    name: str | None = field(default="main", kw_only=True, alias="tenant")
     _maps: MapSet = field(init=False)
     _lock: threading.RLock = field(init=False, factory=threading.RLock)
     _tenants: dict[str, Tenant] = field(init=False, factory=dict)
@@ -68,14 +71,16 @@ class MemoryStore:
         self._maps = MapSet(default_maps() if self.maps is None else self.maps)
         self._clock = self.clock
         self._announced = announced_models(self._maps, self.announce)
-        self._tenant = self._tenants.setdefault(self.name, Tenant(self._maps))
+        if self.name is not None:
+            self._tenant = self._tenants.setdefault(checked_tenant(self.name), Tenant(self._maps))
 
     def tenant(self, tenant: str, /) -> MemoryStore:
         """Return the same store for another tenant; nothing of one is seen in another."""
         checked_tenant(tenant)
         made: MemoryStore = object.__new__(MemoryStore)
         for attribute in attrs.fields(MemoryStore):
-            setattr(made, attribute.name, getattr(self, attribute.name))
+            if attribute.name != "_tenant":
+                setattr(made, attribute.name, getattr(self, attribute.name))
         made.name = tenant
         with self._lock:
             made._tenant = self._tenants.setdefault(tenant, Tenant(self._maps))
@@ -92,13 +97,28 @@ class MemoryStore:
         """Open a unit of work; `actor` and `cause` go into the audit trail."""
         return MemoryUnit(self, read_only=read_only, isolation=isolation, actor=actor, cause=cause)
 
-    def run(self, work: Callable[[MemoryUnit], T], /, *, key: str | None = None, attempts: int = 5) -> T:
-        """Run `work` in a unit of work and commit; retry Transient with the whole work."""
-        return run(self.begin, work, key=key, attempts=attempts, retries=self.retries)
+    def run(
+        self,
+        work: Callable[[MemoryUnit], T],
+        /,
+        *,
+        key: str | None = None,
+        attempts: int = 5,
+        isolation: Isolation = "default",
+        actor: str | None = None,
+        cause: str | None = None,
+    ) -> T:
+        """Run `work` in a unit of work and commit; retry Transient with the whole work. The rest is as in `begin`."""
+
+        def begin() -> MemoryUnit:
+            return self.begin(isolation=isolation, actor=actor, cause=cause)
+
+        return run(begin, work, key=key, attempts=attempts, retries=self.retries)
 
     def claim(self, holder: str, /, *, limit: int = 100, lease: float = 30.0) -> Sequence[Claim]:
         """Return the oldest events, in order, and keep other holders away for `lease` seconds."""
         checked_size("limit", limit)
+        named_tenant(self.name)
         with self._lock:
             now = self._clock()
             held = self._tenant.lease
@@ -110,11 +130,15 @@ class MemoryStore:
     def scrub(self) -> tuple[str, ...]:
         """Forget past states; memory that was freed is the process's until it ends."""
         with self._lock:
-            self._tenant.prune()
-        return ("what an open unit of work still reads goes when it ends",) if self._tenant.stale else ()
+            tenants = list(self._tenants.values())
+            for tenant in tenants:
+                tenant.prune()
+        read = any(tenant.stale for tenant in tenants)
+        return ("what an open unit of work still reads goes when it ends",) if read else ()
 
     def settle(self, holder: str, ids: Sequence[UUID], /) -> int:
         """Forget delivered events; return how many there were."""
+        named_tenant(self.name)
         with self._lock:
             held = self._tenant.lease
             if held is None or held[0] != holder:

@@ -23,7 +23,7 @@ from pycrm.storage.portable import Kept
 from pycrm.storage.protocols import Change, Isolation, OnConflict, Told, Upserted
 from pycrm.storage.query import E, Query
 from pycrm.storage.rows import checked_id
-from pycrm.storage.unit import Unit, event_of
+from pycrm.storage.unit import Unit, event_of, named_tenant
 
 if TYPE_CHECKING:
     from pycrm.storage.memory.store import MemoryStore
@@ -38,7 +38,7 @@ class MemoryUnit(Unit):
         self, store: MemoryStore, *, read_only: bool, isolation: Isolation, actor: str | None, cause: str | None
     ) -> None:
         super().__init__(read_only=read_only, isolation=isolation, actor=actor, cause=cause)
-        self.tenant: str = store.name
+        self.tenant: str = named_tenant(store.name)
         self._maps = store._maps
         self._lock = store._lock
         self._clock = store._clock
@@ -232,6 +232,15 @@ class MemoryUnit(Unit):
             keys = rules.checked(self, repository._table, kept.entity) if kept.live else ()
             repository._stage(Staged(kept.entity, kept.live, base=None, keys=keys), None)
             self._changes += kept.history
+
+    def relink(self, model: type[Any], rows: Sequence[Kept], /) -> None:
+        """Give entities that were put in without some of their references all of them; versions and trails stay."""
+        self._check_writable()
+        repository = self.of(model)
+        for kept in rows:
+            keys = rules.checked(self, repository._table, kept.entity) if kept.live else ()
+            before = repository._staged[kept.entity.id].entity
+            repository._stage(Staged(kept.entity, kept.live, base=None, keys=keys), before)
 
     def result_of(self, key: str, /) -> tuple[Any] | None:
         """Return the result remembered under an idempotency key, in a tuple, or None."""

@@ -218,9 +218,20 @@ class AsyncStore:
         """Return a unit of work to be entered with ``async with``."""
         return AsyncUnit(lambda: self._sync.begin(read_only=read_only, isolation=isolation, actor=actor, cause=cause))
 
-    async def run(self, work: Callable[[SqlUnit], T], /, *, key: str | None = None, attempts: int = 5) -> T:
+    async def run(
+        self,
+        work: Callable[[SqlUnit], T],
+        /,
+        *,
+        key: str | None = None,
+        attempts: int = 5,
+        isolation: Isolation = "default",
+        actor: str | None = None,
+        cause: str | None = None,
+    ) -> T:
         """Run synchronous `work` in a unit of work and commit; retry Transient with the whole work."""
-        return await _spawn(self._sync.run, work, key=key, attempts=attempts)
+        told = {"isolation": isolation, "actor": actor, "cause": cause}
+        return await _spawn(self._sync.run, work, key=key, attempts=attempts, **told)
 
     async def call(self, workflow: Callable[Concatenate[Any, P], T], /, *arguments: P.args, **options: P.kwargs) -> T:
         """Run any synchronous function that takes a store first: ``await store.call(identify.resolve, ...)``."""

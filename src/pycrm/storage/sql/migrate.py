@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from pycrm.errors import MissingExtraError, SchemaMismatch, Transient
+from pycrm.storage.sql.promote import add_columns, check_columns
 
 if TYPE_CHECKING:
     from pycrm.storage.sql.store import _Core
@@ -33,13 +34,13 @@ def _found(connection: sa.Connection) -> str | None:
 
 
 def check_revision(core: _Core) -> None:
-    """Raise SchemaMismatch unless the database is at this release's revision; fill an empty embedded one."""
+    """Raise SchemaMismatch unless the database has this release's revision and every column; fill an empty embedded one."""
     try:
         if core.host is not None:
-            found = _found(core.host)
+            found = _looked(core, core.host)
         else:
             with core.engine.connect() as connection:
-                found = _found(connection)
+                found = _looked(core, connection)
     except sa.exc.DBAPIError as error:
         raise Transient("the database is busy or out of reach", type(error.orig).__name__) from error
     if found == HEAD:
@@ -53,25 +54,41 @@ def check_revision(core: _Core) -> None:
     raise SchemaMismatch(found, HEAD, "migrate it with pycrm.storage.sql.upgrade(url)" if found in REVISIONS else newer)
 
 
+def _looked(core: _Core, connection: sa.Connection) -> str | None:
+    found = _found(connection)
+    if found == HEAD:
+        check_columns(core, connection, HEAD)
+    return found
+
+
 def create_schema(core: _Core) -> None:
-    """Make the missing tables and write down the revision."""
-    metadata = core.metadata
-    table = _version_table(metadata)
-    connection = core.engine.connect() if core.host is None else core.host
-    try:
-        if core.dialect.name == "sqlite" and core.host is None:
+    """Make the missing tables and columns and write down the revision."""
+    if core.host is not None:
+        _make(core, core.host)
+        return
+    with core.engine.connect() as connection:
+        if core.dialect.name == "sqlite":
             # Two processes may open the same empty file at once.
             connection.exec_driver_sql("PRAGMA journal_mode = WAL")
             connection.exec_driver_sql("PRAGMA busy_timeout = 5000")
             connection.exec_driver_sql("BEGIN IMMEDIATE")
-        metadata.create_all(connection)
-        if _found(connection) is None:
-            connection.execute(table.insert().values(version_num=HEAD))
-        if core.dialect.name == "sqlite" and core.host is None:
-            connection.exec_driver_sql("COMMIT")
-    finally:
-        if core.host is None:
-            connection.close()
+        else:
+            connection.exec_driver_sql("BEGIN")
+        try:
+            _make(core, connection)
+        except BaseException:
+            connection.exec_driver_sql("ROLLBACK")
+            raise
+        connection.exec_driver_sql("COMMIT")
+
+
+def _make(core: _Core, connection: sa.Connection) -> None:
+    metadata = core.metadata
+    table = _version_table(metadata)
+    metadata.create_all(connection)
+    add_columns(core, connection)
+    if _found(connection) is None:
+        connection.execute(table.insert().values(version_num=HEAD))
 
 
 def note_revision(context: Any, revision: str) -> None:

@@ -305,6 +305,9 @@ class SqlStore:
         On SQLite: how many seconds a writer waits for its turn.
     announce : iterable of type
         The models whose every change becomes an event, in the same transaction; see `pycrm.storage.MemoryStore`.
+    tenant : str or None
+        Whose store this is, "main" unless given. None makes a store of many tenants, which refuses every unit of work until
+        one is named: ``store.tenant("acme").begin()``.
 
     Notes
     -----
@@ -332,8 +335,9 @@ class SqlStore:
         durable: bool = True,
         wait: float = 5.0,
         announce: Iterable[type[Any]] = (),
+        tenant: str | None = "main",
     ) -> None:
-        self.name = "main"
+        self.name: str | None = None if tenant is None else checked_tenant(tenant)
         self.clock = clock
         self.retries: Retries = Retries() if retries is None else retries
         self._maps = MapSet(default_maps() if maps is None else maps)
@@ -391,12 +395,26 @@ class SqlStore:
         """Open a unit of work; `actor` and `cause` go into the audit trail."""
         return SqlUnit(self, read_only=read_only, isolation=isolation, actor=actor, cause=cause)
 
-    def run(self, work: Callable[[SqlUnit], T], /, *, key: str | None = None, attempts: int = 5) -> T:
-        """Run `work` in a unit of work and commit; retry Transient with the whole work."""
-        return run(self._at_once, work, key=key, attempts=attempts, retries=self.retries)
+    def run(
+        self,
+        work: Callable[[SqlUnit], T],
+        /,
+        *,
+        key: str | None = None,
+        attempts: int = 5,
+        isolation: Isolation = "default",
+        actor: str | None = None,
+        cause: str | None = None,
+    ) -> T:
+        """Run `work` in a unit of work and commit; retry Transient with the whole work. The rest is as in `begin`."""
 
-    def _at_once(self) -> SqlUnit:
-        return SqlUnit(self, read_only=False, isolation="default", actor=None, cause=None, at_once=True)
+        def begin() -> SqlUnit:
+            return self._at_once(isolation, actor, cause)
+
+        return run(begin, work, key=key, attempts=attempts, retries=self.retries)
+
+    def _at_once(self, isolation: Isolation = "default", actor: str | None = None, cause: str | None = None) -> SqlUnit:
+        return SqlUnit(self, read_only=False, isolation=isolation, actor=actor, cause=cause, at_once=True)
 
     def claim(self, holder: str, /, *, limit: int = 100, lease: float = 30.0) -> Sequence[Claim]:
         """Return the oldest events, in order, and keep other holders away for `lease` seconds."""

@@ -22,7 +22,7 @@ from pycrm.storage.sql.beside import retell
 from pycrm.storage.sql.dialects import Dialect
 from pycrm.storage.sql.repository import SqlRepository
 from pycrm.storage.sql.statements import AT, ID, Statements
-from pycrm.storage.unit import Unit, event_of
+from pycrm.storage.unit import Unit, event_of, named_tenant
 
 if TYPE_CHECKING:
     from pycrm.storage.sql.store import SqlStore
@@ -51,7 +51,7 @@ class SqlUnit(Unit):
         at_once: bool = False,
     ) -> None:
         super().__init__(read_only=read_only, isolation=isolation, actor=actor, cause=cause)
-        self.tenant: str = store.name
+        self.tenant: str = named_tenant(store.name)
         self.dialect: Dialect = store.dialect
         self._store = store
         self._maps = store._maps
