@@ -10,7 +10,7 @@ from pycrm.model.customer import Customer
 from pycrm.model.interaction import Interaction
 from pycrm.model.order import Product
 from pycrm.model.predicate import where
-from pycrm.storage import Audited, MemoryRepository, MemoryStore, MemoryUnit, Query, Upserted
+from pycrm.storage import Audited, Kept, MemoryRepository, MemoryStore, MemoryUnit, Query, Upserted
 from pycrm.storage.sql import SqlStore
 from pycrm.storage.sql.repository import SqlRepository
 from pycrm.storage.sql.unit import SqlUnit
@@ -76,6 +76,7 @@ UNIT = {
     "history": lambda unit, one: nothing(unit.history(Product, one.id)),
     "dump": lambda unit, _: nothing(list(unit.dump(Product))),
     "load": lambda unit, one: taken(lambda: unit.load(Product, [])),
+    "relink": lambda unit, one: taken(lambda: unit.relink(Product, [Kept(attrs.evolve(one, name="theirs"), live=True)])),
     "result_of": lambda unit, _: nothing(unit.result_of("their key")),
     "remember": lambda unit, _: taken(lambda: unit.remember("their key", 2)),
     "emit": lambda unit, _: unit.emit({"type": "mine"}),

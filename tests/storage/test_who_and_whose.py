@@ -105,10 +105,7 @@ def test_a_store_of_many_tenants_refuses_every_entry_until_one_is_named(kind, en
 @pytest.mark.parametrize("kind", [MemoryStore, SqlStore])
 def test_no_entry_of_a_store_is_forgotten_above(kind):
     public = {name for name, _ in inspect.getmembers(kind) if not name.startswith("_")}
-    assert (
-        public - set(ENTRIES) - TENANTLESS - {"maps", "clock", "retries", "announce", "name"}
-        == set()
-    )
+    assert public - set(ENTRIES) - TENANTLESS - {"maps", "clock", "retries", "announce", "name"} == set()
 
 
 def test_an_async_store_of_many_tenants_refuses_too(tmp_path):

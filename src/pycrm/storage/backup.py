@@ -1,4 +1,7 @@
-"""A store into a file and back: lossless, checked, streaming, between any two stores of ours.
+"""A store into a file and back: checked, streaming, between any two stores; lossless between two of ours.
+
+A store of others, that has only the protocols, gives no audit trail (unless its units are `Audited`) and takes none: what is put
+into it begins at version 1, and what was removed and referred to its own kind stays without that reference.
 
 The file is gzipped JSON lines: a header, one line per entity (removed ones too) with its audit trail, and a footer with the
 number of lines and their SHA-256. Events waiting in the outbox, the feed of changes and remembered results of keys stay behind:
@@ -13,7 +16,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -27,8 +30,11 @@ from pycrm.model.feed import ChangeFeed, FeedEvent, FeedReader
 from pycrm.model.predicate import where
 from pycrm.model.privacy import RequestKind, SubjectRequest
 from pycrm.serialize import dumps, from_dict, loads, to_dict
+from pycrm.storage.by_protocol import ByProtocol
 from pycrm.storage.erasure import erase_people, erased_ids
-from pycrm.storage.portable import Kept, Portable
+from pycrm.storage.mapping import EntityMap
+from pycrm.storage.maps import default_maps
+from pycrm.storage.portable import Kept, Portable, Relinking
 from pycrm.storage.protocols import Change, Scrubbing, Store, UnitOfWork
 from pycrm.storage.query import Query
 
@@ -39,12 +45,8 @@ _BATCH = 1_000
 _RUNNING = {ChangeFeed, FeedEvent, FeedReader}
 
 
-def _portable(unit: object) -> Portable:
-    if not isinstance(unit, Portable):
-        raise DocumentError(
-            "", "unsupported", f"a {type(unit).__name__} cannot be taken out whole; it has no dump and load"
-        )
-    return unit
+def _portable(unit: UnitOfWork, maps: Iterable[EntityMap] | None) -> Portable:
+    return unit if isinstance(unit, Portable) else ByProtocol(unit, default_maps() if maps is None else maps)
 
 
 def _change(change: Change) -> list[Any]:
@@ -52,13 +54,17 @@ def _change(change: Change) -> list[Any]:
     return [change.version, change.action, change.at.isoformat(), change.actor, change.cause, fields]
 
 
-def export(store: Store, path: str | Path) -> int:
+def export(store: Store, path: str | Path, *, maps: Iterable[EntityMap] | None = None) -> int:
     """Write everything of one tenant to a file, as of one moment, and return the number of entities.
 
-    Raises
-    ------
-    DocumentError
-        If the store cannot be taken out whole.
+    Parameters
+    ----------
+    store : Store
+        Any store; one that has only the protocols gives no audit trail.
+    path : str or Path
+        Where to.
+    maps : iterable of EntityMap, optional
+        What a store that has only the protocols keeps; `default_maps` unless given. Our own stores know.
 
     Examples
     --------
@@ -78,7 +84,7 @@ def export(store: Store, path: str | Path) -> int:
     digest, count = hashlib.sha256(), 0
     try:
         with store.begin(read_only=True) as unit, gzip.open(partial, "wt", encoding="utf-8", newline="\n") as file:
-            portable = _portable(unit)
+            portable = _portable(unit, maps)
             file.write(json.dumps({"format": "pycrm-backup", "version": FORMAT}) + "\n")
             for map in portable.maps():
                 if map.model in _RUNNING:
@@ -164,7 +170,13 @@ def export_erasures(store: Store, path: str | Path) -> int:
     return len(lines)
 
 
-def restore(path: str | Path, store: Store, *, erasures: str | Path | None = None) -> int:
+def restore(
+    path: str | Path,
+    store: Store,
+    *,
+    erasures: str | Path | None = None,
+    maps: Iterable[EntityMap] | None = None,
+) -> int:
     """Put everything of a file into a store, all or nothing, and return the number of entities.
 
     Who was erased after the backup was made is erased again: before anything of the file can be seen, and from the files of the
@@ -178,6 +190,8 @@ def restore(path: str | Path, store: Store, *, erasures: str | Path | None = Non
         Where to; it may hold the log of erasures already, but nothing else of the file.
     erasures : str or Path, optional
         What `export_erasures` wrote last, where the store itself does not know.
+    maps : iterable of EntityMap, optional
+        As for `export`.
 
     Raises
     ------
@@ -190,31 +204,56 @@ def restore(path: str | Path, store: Store, *, erasures: str | Path | None = Non
     expected = _verified(source)
     log = [] if erasures is None else _read_erasures(Path(erasures))
     with store.begin(cause=f"restore {source.name}") as unit:
-        portable = _portable(unit)
-        by_table = {map.table: map for map in portable.maps()}
-        waiting: list[Kept] = []
-        model: type[Any] | None = None
-        for at, line in enumerate(_lines(source)):
-            if not 0 < at <= expected:
-                continue
-            table, live, plain, trail = json.loads(line)
-            if table not in by_table:
-                raise DocumentError(f"line {at + 1}", "unknown", f"this store has no map of {table!r}")
-            if waiting and (by_table[table].model is not model or len(waiting) >= _BATCH):
-                portable.load(_some(model), waiting)
-                waiting = []
-            model = by_table[table].model
-            entity = from_dict(model, plain)
-            if model is SubjectRequest and unit.of(SubjectRequest).find(entity.id) is not None:
-                continue
-            waiting.append(Kept(entity, live, tuple(_restored(table, entity.id, change) for change in trail)))
-        if waiting:
-            portable.load(_some(model), waiting)
+        portable = _portable(unit, maps)
+        late = _late(portable.maps()) if isinstance(portable, Relinking) else {}
+        for model, rows in _batches(source, expected, portable, unit):
+            without = dict.fromkeys(late.get(model, ()))
+            portable.load(model, [attrs.evolve(kept, entity=attrs.evolve(kept.entity, **without)) for kept in rows])
+        for model, rows in _batches(source, expected, portable, unit) if late else ():
+            if model in late and isinstance(portable, Relinking):
+                ringed = [kept for kept in rows if any(getattr(kept.entity, path) is not None for path in late[model])]
+                portable.relink(model, ringed)
         again = SubjectRequest in {map.model for map in portable.maps()} and _erase_again(unit, log)
         unit.commit()
     if again and isinstance(store, Scrubbing):
         store.scrub()
     return expected
+
+
+def _late(maps: Sequence[EntityMap]) -> dict[type[Any], tuple[str, ...]]:
+    """Return the references that lead to what is put in at the same time or later: to their own class, or in a ring."""
+    found, before = {}, set[type[Any]]()
+    for map in maps:
+        late = [each.path for each in map.references if each.model not in before and map.by_path[each.path].nullable]
+        if late:
+            found[map.model] = tuple(late)
+        before.add(map.model)
+    return found
+
+
+def _batches(
+    source: Path, expected: int, portable: Portable, unit: UnitOfWork
+) -> Iterator[tuple[type[Any], list[Kept]]]:
+    """Yield the entities of a file in batches of one model."""
+    by_table = {map.table: map.model for map in portable.maps()}
+    waiting: list[Kept] = []
+    model: type[Any] = object
+    for at, line in enumerate(_lines(source)):
+        if not 0 < at <= expected:
+            continue
+        table, live, plain, trail = json.loads(line)
+        if table not in by_table:
+            raise DocumentError(f"line {at + 1}", "unknown", f"this store has no map of {table!r}")
+        if waiting and (by_table[table] is not model or len(waiting) >= _BATCH):
+            yield model, waiting
+            waiting = []
+        model = by_table[table]
+        entity = from_dict(model, plain)
+        if model is SubjectRequest and unit.of(SubjectRequest).find(entity.id) is not None:
+            continue
+        waiting.append(Kept(entity, live, tuple(_restored(table, entity.id, change) for change in trail)))
+    if waiting:
+        yield model, waiting
 
 
 def _read_erasures(path: Path) -> list[SubjectRequest]:
@@ -238,12 +277,7 @@ def _erase_again(unit: UnitOfWork, log: list[SubjectRequest]) -> bool:
         for customer_id, request in erased_ids(unit).items()
         if customers.find(customer_id) is not None
     ]
-    return bool(erase_people(unit, again, log=False).counts)
-
-
-def _some(model: type[Any] | None) -> type[Any]:
-    assert model is not None
-    return model
+    return bool(again and erase_people(unit, again, log=False).counts)
 
 
 def _restored(table: str, id: UUID, change: list[Any]) -> Change:

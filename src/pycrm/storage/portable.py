@@ -10,7 +10,7 @@ from attrs import frozen
 from pycrm.storage.mapping import EntityMap
 from pycrm.storage.protocols import Change
 
-__all__ = ["Kept", "Portable"]
+__all__ = ["Kept", "Portable", "Relinking"]
 
 
 @frozen
@@ -36,4 +36,13 @@ class Portable(Protocol):
 
     def load(self, model: type[Any], rows: Sequence[Kept], /) -> None:
         """Store entities with their versions and trails as they were."""
+        ...
+
+
+@runtime_checkable
+class Relinking(Protocol):
+    """A portable unit of work that can put in entities which refer to each other in a ring."""
+
+    def relink(self, model: type[Any], rows: Sequence[Kept], /) -> None:
+        """Give entities that `load` put in without some of their references all of them; versions and trails stay."""
         ...

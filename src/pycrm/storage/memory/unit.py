@@ -238,9 +238,11 @@ class MemoryUnit(Unit):
         self._check_writable()
         repository = self.of(model)
         for kept in rows:
+            staged = repository._staged.get(kept.entity.id)
+            if staged is None:
+                raise NotFound(repository._map.name, kept.entity.id)
             keys = rules.checked(self, repository._table, kept.entity) if kept.live else ()
-            before = repository._staged[kept.entity.id].entity
-            repository._stage(Staged(kept.entity, kept.live, base=None, keys=keys), before)
+            repository._stage(Staged(kept.entity, kept.live, base=None, keys=keys), staged.entity)
 
     def result_of(self, key: str, /) -> tuple[Any] | None:
         """Return the result remembered under an idempotency key, in a tuple, or None."""

@@ -40,6 +40,22 @@ def _wait_for(awaitable: Any) -> Any:
     return await_only(awaitable)
 
 
+async def _to_its_end(work: Callable[[], None]) -> None:
+    """Run synchronous code in a task of its own, so that cancelling this one is heard behind it."""
+    task = asyncio.ensure_future(_spawn(work))
+    cancelled = None
+    while not task.done():
+        try:
+            await asyncio.wait([task])
+        except asyncio.CancelledError as error:
+            cancelled = error
+    failed = task.exception()
+    if cancelled is not None:
+        raise cancelled
+    if failed is not None:
+        raise failed
+
+
 class _AsyncWriters(Writers):
     """The writer queue of an SQLite file for the tasks of one loop."""
 
@@ -189,6 +205,8 @@ class AsyncStore:
         self._sync = SqlStore(self._engine.sync_engine, maps, **options)
         core = self._sync._core
         core.embedded = core.dialect.name == "sqlite"
+        core.lent = False
+        core.steady = lambda work: _wait_for(_to_its_end(work))
         if core.writers is not None:
             core.writers = _AsyncWriters()
 

@@ -77,6 +77,12 @@ class Dialect:
         How a substring is asked for.
     setup : tuple of str
         What every connection is told once.
+    local : str
+        The same within a transaction, for a connection of the host's; empty where there is no such thing.
+    lasting : tuple of str
+        What of `setup` a connection would remember: names of settings, put back before it goes to the host's pool.
+    optional : tuple of pairs of str
+        A question, and what a connection is told where the question has an answer.
     begin_read, begin_write, begin_serializable : tuple of str
         How a transaction begins.
     nulls_clause, row_values : bool
@@ -92,12 +98,28 @@ class Dialect:
     document: str = "{0}"
     contains: str = "instr({0}, {1}) > 0"
     setup: tuple[str, ...] = ()
+    local: str = ""
+    lasting: tuple[str, ...] = ()
+    optional: tuple[tuple[str, str], ...] = ()
     begin_read: tuple[str, ...] = ("BEGIN",)
     begin_write: tuple[str, ...] = ("BEGIN",)
     begin_serializable: tuple[str, ...] = ("BEGIN",)
     nulls_clause: bool = True
     row_values: bool = True
     locking: str = " FOR UPDATE"
+
+    def kept(self, cursor: Any) -> tuple[str, ...]:
+        """Return the statements that put a connection back to what it is now."""
+        if self.name == "sqlite":
+            values = []
+            for name in self.lasting:
+                cursor.execute(f"PRAGMA {name}")
+                values.append((name, cursor.fetchone()[0]))
+            return tuple(f"PRAGMA {name} = {value:d}" for name, value in values)
+        if self.name == "mariadb":
+            cursor.execute("SET " + ", ".join(f"@pycrm_{name} = @@SESSION.{name}" for name in self.lasting))
+            return ("SET " + ", ".join(f"SESSION {name} = @pycrm_{name}" for name in self.lasting),)
+        return ()
 
     def binder(self, column: Column) -> Callable[[Any], Any] | None:
         """Return what turns a checked value into the driver's, None where it travels as it is."""
@@ -241,6 +263,7 @@ SQLITE = Dialect(
         "PRAGMA cache_size = -65536",
         "PRAGMA secure_delete = ON",  # what is deleted is overwritten with zeros
     ),
+    lasting=("foreign_keys", "busy_timeout", "cache_size", "secure_delete", "synchronous"),
     begin_read=("BEGIN DEFERRED",),
     begin_write=("BEGIN IMMEDIATE",),
     begin_serializable=("BEGIN IMMEDIATE",),
@@ -258,6 +281,10 @@ POSTGRESQL = Dialect(
         "SET statement_timeout = '60s'",
         "SET idle_in_transaction_session_timeout = '60s'",
     ),
+    local=(
+        "SELECT set_config('TimeZone', 'UTC', true), set_config('lock_timeout', '5s', true),"
+        " set_config('statement_timeout', '60s', true), set_config('idle_in_transaction_session_timeout', '60s', true)"
+    ),
     begin_read=("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",),
     begin_write=("BEGIN ISOLATION LEVEL READ COMMITTED",),
     begin_serializable=("BEGIN ISOLATION LEVEL SERIALIZABLE",),
@@ -273,6 +300,21 @@ MARIADB = Dialect(
         "SET time_zone = '+00:00'",
         "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE,ERROR_FOR_DIVISION_BY_ZERO'",
         "SET SESSION innodb_lock_wait_timeout = 5",
+    ),
+    lasting=(
+        "character_set_client",
+        "character_set_results",
+        "character_set_connection",
+        "collation_connection",
+        "time_zone",
+        "sql_mode",
+        "innodb_lock_wait_timeout",
+    ),
+    optional=(
+        (
+            "SHOW VARIABLES LIKE 'innodb_snapshot_isolation'",
+            "SET SESSION innodb_snapshot_isolation = ON",
+        ),
     ),
     begin_read=(
         "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ",

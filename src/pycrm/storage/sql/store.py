@@ -9,6 +9,7 @@ import tempfile
 import time
 import weakref
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
@@ -41,6 +42,7 @@ class _Link:
 
     _numbers = itertools.count(1)
     _held = False
+    _before: tuple[str, ...] = ()  # what a connection of the host's pool is told when it goes back
 
     def __init__(self, core: _Core) -> None:
         self.core = core
@@ -48,8 +50,9 @@ class _Link:
         self.joined = core.host is not None
         self.savepoint = f"pycrm_{next(self._numbers)}"
         self.writers = core.writers
+        self._connection: Any = None
         if core.host is not None:
-            self._connection: Any = core.host
+            self._connection = core.host
             self._driver: Any = core.host.connection
             if core.dialect.name != "sqlite" and _commits_at_once(self._driver.dbapi_connection):
                 raise StoreError(
@@ -60,11 +63,25 @@ class _Link:
                 core.host.begin()  # SQLAlchemy must know of the transaction, or the host's commit() would do nothing
             if core.dialect.name == "sqlite":
                 self._join_sqlite()
+            elif core.dialect.name == "mariadb":
+                self._join_mariadb()
             return
+        try:
+            core.steady(self._open)
+        except BaseException:  # a task may be cancelled anywhere; what is half set up is thrown away
+            core.steady(self._throw_away)
+            raise
+
+    def _throw_away(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.invalidate()
+            connection.close()
+
+    def _open(self) -> None:
         self._take()
         while self._suspect():
-            self._connection.invalidate()
-            self._connection.close()
+            self._throw_away()
             self._take()
         self._set_up()
 
@@ -92,18 +109,17 @@ class _Link:
 
     def _set_up(self) -> None:
         """Tell a new connection what every one is told once."""
-        info = self._driver.info
-        if "pycrm" in info:
+        core, info = self.core, self._driver.info
+        if "pycrm" in info and not core.lent:
             return
         try:
             cursor = self.cursor()
-            for statement in self.core.settings:
+            self._before = core.dialect.kept(cursor) if core.lent else ()
+            for statement in core.settings_by(cursor):
                 cursor.execute(statement)
             cursor.close()
         except self.errors as error:
-            failure = self.core.dialect.failure(error)
-            self._connection.invalidate()
-            self._connection.close()
+            failure = core.dialect.failure(error)
             if failure.kind == "transient":
                 raise Transient("the database is busy or out of reach", failure.code) from error
             raise StoreError(
@@ -125,6 +141,27 @@ class _Link:
                 ' host writes, or let every connection of the host begin with "PRAGMA foreign_keys = ON"'
             )
 
+    def _join_mariadb(self) -> None:
+        """See that a connection of the host refuses what does not fit a column; MariaDB would cut it without a word."""
+        cursor = self.cursor()
+        cursor.execute("SELECT @@sql_mode")
+        mode = str(cursor.fetchone()[0])
+        cursor.close()
+        if not {"STRICT_ALL_TABLES", "STRICT_TRANS_TABLES"} & set(mode.split(",")):
+            raise StoreError(
+                "the connection of the host is not in strict mode, in which MariaDB refuses what it would cut otherwise; say"
+                " \"SET SESSION sql_mode = CONCAT(@@sql_mode, ',STRICT_ALL_TABLES')\" on it, or hand in its Engine"
+            )
+
+    def check_serializable(self) -> None:
+        """Raise StoreError where the transaction of the host is less strict than a unit of work asks for."""
+        level = str(self._connection.get_isolation_level())
+        if level != "SERIALIZABLE":
+            raise StoreError(
+                f"the transaction of the host is {level}, and a unit of work in it cannot be serializable; hand in"
+                ' connection.execution_options(isolation_level="SERIALIZABLE"), or its Engine'
+            )
+
     def cursor(self) -> Any:
         """Return a cursor of the driver."""
         cursor = self._driver.cursor()
@@ -142,7 +179,17 @@ class _Link:
             self._held = True
 
     def close(self, cursor: Any, *, begun: bool, lost: bool) -> None:
-        """Give the connection back; roll back what is open."""
+        """Give the connection back as it was; roll back what is open. One of which that is not sure is thrown away."""
+        try:
+            if self.joined:
+                self._give_back(cursor, begun=begun, lost=lost)
+            else:
+                self.core.steady(lambda: self._give_back(cursor, begun=begun, lost=lost))
+        finally:
+            self._let_go()
+
+    def _give_back(self, cursor: Any, *, begun: bool, lost: bool) -> None:
+        whole = False
         try:
             if begun and not lost:
                 try:
@@ -153,17 +200,19 @@ class _Link:
                         cursor.execute("ROLLBACK")
                 except self.errors:
                     lost = not self._rolled_back_already()
-            if self.joined:
-                return
-            if lost:
-                if not self._suspect():
-                    self.core.lost = time.monotonic()
-                self._connection.invalidate()
-            else:
-                cursor.close()
-            self._connection.close()
+            if lost and not self.joined and not self._suspect():
+                self.core.lost = time.monotonic()
+            if not self.joined and not lost and cursor is not None:
+                with suppress(*self.errors):
+                    for statement in self._before:
+                        cursor.execute(statement)
+                    cursor.close()
+                    whole = True
         finally:
-            self._let_go()
+            if not self.joined:
+                if not whole:
+                    self._connection.invalidate()
+                self._connection.close()
 
     def _let_go(self) -> None:
         if self._held and self.writers is not None:
@@ -191,6 +240,7 @@ class _Core:
         self.writers: Writers | None = None
         self.folder: tempfile.TemporaryDirectory[str] | None = None
         embedded = False
+        self.lent: bool = isinstance(target, sa.Engine)  # the host's connections go back as they came
         self.own: bool = not isinstance(target, sa.Connection | sa.Engine)
         if isinstance(target, sa.Connection):
             self.host = target
@@ -220,6 +270,8 @@ class _Core:
         self.lost = 0.0  # when a connection was last found to be lost
         self.embedded = embedded
         self._metadata: sa.MetaData | None = None
+        self._optional: list[str] | None = None
+        self.steady: Callable[[Callable[[], None]], None] = _now  # what runs to its end, though its task be cancelled
 
     def _engine(self, url: sa.URL) -> sa.Engine:
         try:
@@ -244,6 +296,18 @@ class _Core:
         weakref.finalize(self, _dispose, engine, folder)
         return engine
 
+    def settings_by(self, cursor: Any) -> tuple[str, ...]:
+        """Return what a connection is told before its first unit of work."""
+        if self.lent and self.dialect.local:
+            return ()  # told within each transaction, and forgotten with it
+        if self._optional is None:
+            self._optional = []
+            for asked, statement in self.dialect.optional:
+                cursor.execute(asked)
+                if cursor.fetchall():
+                    self._optional.append(statement)
+        return (*self.settings, *self._optional)
+
     @property
     def metadata(self) -> sa.MetaData:
         """The tables, for this database."""
@@ -254,6 +318,10 @@ class _Core:
                     flavour = "mariadb" if getattr(self.engine.dialect, "is_mariadb", False) else "mysql"
             self._metadata = metadata_of(self.maps, flavour)
         return self._metadata
+
+
+def _now(work: Callable[[], None]) -> None:
+    work()
 
 
 def _commits_at_once(connection: Any) -> bool:
@@ -363,7 +431,7 @@ class SqlStore:
 
     def _open(self) -> _Link:
         if not self._core.checked:
-            check_revision(self._core)
+            self._core.steady(lambda: check_revision(self._core))
             self._core.checked = True
         return _Link(self._core)
 

@@ -69,8 +69,9 @@ class SqlUnit(Unit):
         self._bind_at = self.dialect.binder(AT) or _same
         self._read_id: Callable[[Any], UUID] = self.dialect.reader(ID) or _same
         self._link = store._open()
-        self._cursor = self._link.cursor()
+        self._cursor: Any = None
         try:
+            self._cursor = self._link.cursor()
             if self.dialect.name != "sqlite" or self._link.joined:
                 self._begin()
             elif read_only:
@@ -83,14 +84,18 @@ class SqlUnit(Unit):
 
     def _begin(self) -> None:
         """Begin the transaction; on SQLite, take the writer's place before."""
+        serializable = self.isolation == "serializable"
         if self._link.joined:
+            if serializable:
+                self._link.check_serializable()
             self._tell((f"SAVEPOINT {self._link.savepoint}",))
         elif self.read_only:
             self._tell(self.dialect.begin_read)
         else:
             self._link.acquire()
-            serializable = self.isolation == "serializable"
             self._tell(self.dialect.begin_serializable if serializable else self.dialect.begin_write)
+        if self._store._core.lent and self.dialect.local:
+            self.fetch_one(self.dialect.local)
         self._writing = True
 
     def _check_writable(self) -> None:
@@ -438,6 +443,27 @@ class SqlUnit(Unit):
         self._flush_audit()
         self._audit = trail
         self._flush_audit()
+
+    def relink(self, model: type[Any], rows: Sequence[Kept], /) -> None:
+        """Give entities that were put in without some of their references all of them; versions and trails stay."""
+        self._check_writable()
+        repository = self.of(model)
+        statements, p = repository._statements, self.dialect.parameter
+        columns = [repository._map.by_path[reference.path] for reference in repository._map.references]
+        sets = ", ".join(f"{statements.quoted[column.name]} = {p}" for column in columns)
+        entities = [kept.entity for kept in rows]
+        linked = []
+        for entity in entities:
+            held = (repository._map.value(entity, column) for column in columns)
+            bound = [None if value is None else self._bind_id(value) for value in held]
+            linked.append((*bound, self.tenant, self._bind_id(entity.id)))
+        if not columns:
+            return
+        self.execute_many(
+            f"UPDATE {statements.table} SET {sets} WHERE tenant = {p} AND id = {p}",  # noqa: S608  # names alone
+            linked,
+            lambda failure: repository._keys.blame(entities, failure),
+        )
 
     def result_of(self, key: str, /) -> tuple[Any] | None:
         """Return the result remembered under an idempotency key, in a tuple, or None."""
