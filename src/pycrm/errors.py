@@ -375,10 +375,10 @@ class ReadOnly(StoreError, RuntimeError):
 
 
 class UnitClosed(StoreError, RuntimeError):
-    """A unit of work used after its end."""
+    """A unit of work used after its end, or before it was entered."""
 
     def __str__(self) -> str:
-        return "this unit of work has ended; open another with store.begin()"
+        return str(self.args[0]) if self.args else "this unit of work has ended; open another with store.begin()"
 
 
 class SchemaMismatch(StoreError, RuntimeError):

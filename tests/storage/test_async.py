@@ -1,15 +1,16 @@
 import asyncio
+import inspect
 
 import attrs
 import pytest
 import sqlalchemy as sa
 
-from pycrm.errors import Conflict, Duplicate, NotFound
+from pycrm.errors import Conflict, Duplicate, NotFound, UnitClosed
 from pycrm.model.customer import Customer
 from pycrm.model.order import Product
 from pycrm.model.predicate import where
 from pycrm.storage import Query, asc
-from pycrm.storage.sql import AsyncStore
+from pycrm.storage.sql import AsyncStore, AsyncUnit, SqlUnit
 from pycrm.testing.made import ana, firm, pen
 from storage.servers import database
 
@@ -90,5 +91,35 @@ def test_increments_of_many_tasks_are_all_kept(url):
 
 def test_a_unit_that_was_not_entered_says_so(tmp_path):
     store = AsyncStore(f"sqlite+aiosqlite:///{tmp_path}/crm.db")
-    with pytest.raises(RuntimeError, match="async with"):
+    with pytest.raises(UnitClosed, match="async with"):
         store.begin().of(Customer)
+
+
+def test_an_async_unit_has_the_names_of_the_synchronous_one(tmp_path):
+    plain = {"execute", "execute_many", "fetch", "fetch_one", "fetch_parts", "copies", "copy", "copy_over", "filled"}
+    inner = {"maps", "map_of", "dump", "load", "relink", "result_of", "remember", "read_before", "grew"}
+    streams = {"arrow_batches", "column_batches"}
+    missing = {name for name in dir(SqlUnit) if not name.startswith("_")} - set(dir(AsyncUnit))
+    assert missing == plain | inner | streams
+
+    async def main():
+        store = AsyncStore(f"sqlite+aiosqlite:///{tmp_path}/crm.db")
+        async with store.begin(actor="eva") as unit:
+            one = await unit.products.add(pen("A1"))
+            await unit.products.remove(one.id)
+            again = await unit.restore(Product, one.id)
+            assert (await unit.upsert(Product, [attrs.evolve(again, name="x"), pen("B2")])).added == 1
+            assert await unit.put_columns(Product, {"sku": ["C3"], "name": ["y"]}) == 1
+            assert sorted((await unit.columns(Query(Product), ["sku"]))["sku"]) == ["A1", "B2", "C3"]
+            trail = await unit.history(Product, one.id)
+            assert [change.action for change in trail] == ["add", "remove", "restore", "save"]
+            await unit.redact(attrs.evolve(await unit.products.get(one.id), name="z"))
+            assert await unit.retell(lambda _, told: told) == 0
+            await unit.erase(Product, one.id)
+            for name, kind in inspect.getmembers(AsyncUnit, lambda each: isinstance(each, property)):
+                if kind is not AsyncUnit.sync:
+                    assert await getattr(unit, name).count(Query(getattr(unit, name)._sync._model)) >= 0
+            await unit.commit()
+        await store.close()
+
+    asyncio.run(main())

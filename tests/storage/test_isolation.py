@@ -76,7 +76,9 @@ UNIT = {
     "history": lambda unit, one: nothing(unit.history(Product, one.id)),
     "dump": lambda unit, _: nothing(list(unit.dump(Product))),
     "load": lambda unit, one: taken(lambda: unit.load(Product, [])),
-    "relink": lambda unit, one: taken(lambda: unit.relink(Product, [Kept(attrs.evolve(one, name="theirs"), live=True)])),
+    "relink": lambda unit, one: taken(
+        lambda: unit.relink(Product, [Kept(attrs.evolve(one, name="theirs"), live=True)])
+    ),
     "result_of": lambda unit, _: nothing(unit.result_of("their key")),
     "remember": lambda unit, _: taken(lambda: unit.remember("their key", 2)),
     "emit": lambda unit, _: unit.emit({"type": "mine"}),

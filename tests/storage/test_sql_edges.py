@@ -547,7 +547,7 @@ def test_what_is_no_database_is_a_store_error(url):
 
 
 def test_a_driver_that_is_not_there_is_named_with_the_extra_that_brings_one():
-    with pytest.raises(MissingExtraError, match=r"pycrm-domain\[mysql\]"):
+    with pytest.raises(StoreError, match=r"no extra of pycrm brings it; write .*mysql\+pymysql://"):
         SqlStore("mysql+mysqldb://root@127.0.0.1/test")
     with pytest.raises(MissingExtraError, match=r"pycrm-domain\[async\]"):
         AsyncStore("mysql+aiomysql://root@127.0.0.1/test")

@@ -44,6 +44,7 @@ from pycrm.model.privacy import Handling
 __all__ = ["Column", "EntityMap", "Kind", "MapSet", "Reference", "Unique", "UniqueEach", "search_key"]
 
 INDEXED_TEXT = 255  # longer text fits no index of MariaDB together with the tenant
+_DEEPEST = 30  # parts of a question within each other: SQLite's parser takes few more
 _NOTHING: frozenset[str] = frozenset()
 _LOWEST, _HIGHEST = -(2**63), 2**63 - 1
 
@@ -501,8 +502,10 @@ class EntityMap:
             raise InvalidQuery(path, f"{self.name} is ordered by one of {known}; declare others as searched in its map")
         return column
 
-    def check_question(self, predicate: Predicate | None) -> None:
-        """Raise InvalidQuery where a path is no field, or a value could never be kept."""
+    def check_question(self, predicate: Predicate | None, depth: int = 0) -> None:
+        """Raise InvalidQuery where a path is no field, a value could never be kept, or parts nest more than 30 deep."""
+        if depth > _DEEPEST:
+            raise InvalidQuery("where", f"its parts nest more than {_DEEPEST} deep; join them by all_of() or any_of()")
         match predicate:
             case Where(path=path, value=value):
                 self.knows(path)
@@ -510,10 +513,10 @@ class EntityMap:
                     if isinstance(each, str) and ("\0" in each or not _encodable(each)):
                         raise InvalidQuery(path, "no stored text has NUL characters or lone surrogates")
             case Not(part=part):
-                self.check_question(part)
+                self.check_question(part, depth + 1)
             case AllOf(parts=parts) | AnyOf(parts=parts):
                 for part in parts:
-                    self.check_question(part)
+                    self.check_question(part, depth + 1)
 
     def knows(self, path: str) -> None:
         """Raise InvalidQuery where the first name of `path` is no field."""

@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import Any, Protocol, Self, TypeVar
+from typing import Any, NoReturn, Protocol, Self, TypeVar
 from uuid import UUID
 
 import attrs
@@ -70,6 +70,17 @@ def named_tenant(tenant: str | None) -> str:
     return tenant
 
 
+class Stationary:
+    """What holds a connection, a lock or the data themselves, and so stays in its process."""
+
+    __slots__ = ()
+
+    def __reduce_ex__(self, protocol: object) -> NoReturn:
+        raise StoreError(
+            f"a {type(self).__name__} is not copied, pickled or sent to another process; open one there, by the same URL"
+        )
+
+
 def event_of(event: object) -> tuple[str, Any]:
     """Return the type and plain payload of an event: a frozen attrs value, or a mapping with a `type`."""
     if attrs.has(type(event)):
@@ -110,7 +121,7 @@ def plain_result(result: T) -> T:
     return made
 
 
-class Unit(ABC):
+class Unit(Stationary, ABC):
     """A unit of work of a store of ours: what does not depend on where things are kept."""
 
     def __init__(self, *, read_only: bool, isolation: Isolation, actor: str | None, cause: str | None) -> None:

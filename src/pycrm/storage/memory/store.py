@@ -17,7 +17,7 @@ from pycrm.storage.memory.tenant import Tenant
 from pycrm.storage.memory.unit import MemoryUnit
 from pycrm.storage.protocols import Claim, Isolation
 from pycrm.storage.rows import checked_size
-from pycrm.storage.unit import Retries, announced_models, checked_tenant, named_tenant, run, utc_now
+from pycrm.storage.unit import Retries, Stationary, announced_models, checked_tenant, named_tenant, run, utc_now
 
 __all__ = ["MemoryStore"]
 
@@ -25,7 +25,7 @@ T = TypeVar("T")
 
 
 @define(eq=False)
-class MemoryStore:
+class MemoryStore(Stationary):
     """A store in memory, scoped to one tenant; safe to share between threads.
 
     Parameters

@@ -4,16 +4,25 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Concatenate, Generic, ParamSpec, Self, TypeVar
 from uuid import UUID
 
 import sqlalchemy as sa
 
-from pycrm.errors import MissingExtraError, Transient
+from pycrm.errors import MissingExtraError, Transient, UnitClosed
+from pycrm.model.assessment import Assessment
+from pycrm.model.consent import ConsentEntry
+from pycrm.model.customer import Customer
+from pycrm.model.import_run import ImportRun
+from pycrm.model.interaction import Interaction
+from pycrm.model.lifecycle import StageChange
+from pycrm.model.offer import Offer, OfferDecision
+from pycrm.model.order import Order, Product, UnallocatedRefund
+from pycrm.model.source import IdentityLink, SourceRecord
 from pycrm.storage.mapping import EntityMap
-from pycrm.storage.protocols import Claim, Isolation, OnConflict, RowOutcome
+from pycrm.storage.protocols import Change, Claim, Isolation, OnConflict, RowOutcome, Told, Upserted
 from pycrm.storage.query import E, Page, Query
 from pycrm.storage.sql.repository import SqlRepository
 from pycrm.storage.sql.store import SqlStore
@@ -146,12 +155,111 @@ class AsyncUnit:
     def sync(self) -> SqlUnit:
         """The unit of work underneath, for what runs by `AsyncStore.call`."""
         if self._sync is None:
-            raise RuntimeError("enter the unit of work first: async with store.begin() as uow")
+            raise UnitClosed("enter the unit of work first: async with store.begin() as uow")
         return self._sync
 
     def of(self, model: type[E], /) -> AsyncRepository[E]:
         """Return the repository of one entity class."""
         return AsyncRepository(self.sync.of(model))
+
+    @property
+    def customers(self) -> AsyncRepository[Customer]:
+        """The customers."""
+        return self.of(Customer)
+
+    @property
+    def interactions(self) -> AsyncRepository[Interaction]:
+        """The interactions, which are only ever added."""
+        return self.of(Interaction)
+
+    @property
+    def orders(self) -> AsyncRepository[Order]:
+        """The orders."""
+        return self.of(Order)
+
+    @property
+    def products(self) -> AsyncRepository[Product]:
+        """The products."""
+        return self.of(Product)
+
+    @property
+    def consents(self) -> AsyncRepository[ConsentEntry]:
+        """The consent ledger, which is only ever added to."""
+        return self.of(ConsentEntry)
+
+    @property
+    def stage_changes(self) -> AsyncRepository[StageChange]:
+        """The lifecycle history, which is only ever added to."""
+        return self.of(StageChange)
+
+    @property
+    def offers(self) -> AsyncRepository[Offer]:
+        """The offers."""
+        return self.of(Offer)
+
+    @property
+    def offer_decisions(self) -> AsyncRepository[OfferDecision]:
+        """Who was given which offer."""
+        return self.of(OfferDecision)
+
+    @property
+    def assessments(self) -> AsyncRepository[Assessment]:
+        """What was computed of a customer, and when."""
+        return self.of(Assessment)
+
+    @property
+    def source_records(self) -> AsyncRepository[SourceRecord]:
+        """The records as the sources gave them."""
+        return self.of(SourceRecord)
+
+    @property
+    def identity_links(self) -> AsyncRepository[IdentityLink]:
+        """Which source record is which customer."""
+        return self.of(IdentityLink)
+
+    @property
+    def refunds(self) -> AsyncRepository[UnallocatedRefund]:
+        """Refunds that belong to no order."""
+        return self.of(UnallocatedRefund)
+
+    @property
+    def import_runs(self) -> AsyncRepository[ImportRun]:
+        """The imports that were run."""
+        return self.of(ImportRun)
+
+    async def columns(self, query: Query[Any], fields: Sequence[str], /) -> dict[str, list[Any]]:
+        """Return one list per field or path, in the order of the query."""
+        return await _spawn(self.sync.columns, query, fields)
+
+    async def put_columns(
+        self, model: type[Any], columns: Mapping[str, Sequence[Any]], /, *, on_conflict: OnConflict = "error"
+    ) -> int:
+        """Store one entity per row of the columns and return how many were written."""
+        return await _spawn(self.sync.put_columns, model, columns, on_conflict=on_conflict)
+
+    async def upsert(self, model: type[E], entities: Iterable[E], /) -> Upserted:
+        """Add what is new and write over what is there under the same id."""
+        return await _spawn(self.sync.upsert, model, entities)
+
+    async def restore(self, model: type[E], id: UUID, /) -> E:
+        """Make a removed entity live again as it was."""
+        return await _spawn(self.sync.restore, model, id)
+
+    async def erase(self, model: type[Any], id: UUID, /) -> None:
+        """Delete the row and the values in its audit trail."""
+        await _spawn(self.sync.erase, model, id)
+
+    async def redact(self, entity: Any, /) -> None:
+        """Put `entity` in place of what is stored under its id; see `Redacting`."""
+        await _spawn(self.sync.redact, entity)
+
+    async def retell(self, rewrite: Callable[[Told, Any], Any], /) -> int:
+        """Pass all plain data beside the entities through `rewrite`; see `Redacting`."""
+        return await _spawn(self.sync.retell, rewrite)
+
+    async def history(self, model: type[Any], id: UUID, /) -> Sequence[Change]:
+        """Return the audit trail of one entity, oldest first."""
+        return await _spawn(self.sync.history, model, id)
 
     async def emit(self, event: object, /) -> None:
         """Put an event into the outbox, in the same transaction."""

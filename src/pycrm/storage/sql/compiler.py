@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterable, Mapping
 from decimal import ROUND_FLOOR, Context, Decimal
@@ -21,6 +22,7 @@ _SIGNS = {Op.EQ: "=", Op.LT: "<", Op.LE: "<=", Op.GT: ">", Op.GE: ">="}
 _FALSE, _TRUE = "1=0", "1=1"
 _WIDE = Context(prec=1000)
 _DEEP = 400  # parts joined by one word: SQLite nests each in the next, and takes no more than 1,000 levels
+_VARIABLES = 20_000  # from so many values on, SQLite gets them as one
 _MANY = 1_000  # from so many values on, PostgreSQL gets them as one array: it takes no more than 65,535 parameters
 
 
@@ -109,6 +111,11 @@ class Compiler:
         mark = self.dialect.parameter
         if self.dialect.name == "postgresql" and len(values) > _MANY:
             return f"{name} = ANY({mark})", [values]
+        if self.dialect.name == "sqlite" and len(values) > _VARIABLES and not isinstance(values[0], float):
+            # As one variable: it takes no more than 32,766. JSON has no bytes, so these are compared by their digits.
+            bytes_ = isinstance(values[0], bytes)
+            listed = json.dumps([value.hex().upper() for value in values] if bytes_ else values, ensure_ascii=False)
+            return f"{f'hex({name})' if bytes_ else name} IN (SELECT value FROM json_each({mark}))", [listed]  # noqa: S608  # names alone
         return f"{name} IN ({', '.join([mark] * len(values))})", values
 
     def _column(self, column: Column, op: Op, value: Any) -> tuple[str, list[Any]]:

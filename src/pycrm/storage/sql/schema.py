@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from typing import Any
 
@@ -87,8 +88,11 @@ class _Builder:
 
 
 def _short(name: str) -> str:
-    """Return a name within 63 characters, the least of the databases."""
-    return name[:60]
+    """Return a name within 63 bytes, the least of the databases; one that is cut ends in its digest, so that no two are one."""
+    if len(name.encode()) <= 60:
+        return name
+    digest = hashlib.sha256(name.encode()).hexdigest()[:10]
+    return f"{name.encode()[:49].decode(errors='ignore')}_{digest}"
 
 
 def metadata_of(maps: MapSet, flavour: str) -> sa.MetaData:

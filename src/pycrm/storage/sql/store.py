@@ -29,7 +29,7 @@ from pycrm.storage.sql.schema import metadata_of
 from pycrm.storage.sql.statements import AT, ID, Statements, statements_of
 from pycrm.storage.sql.unit import SqlUnit
 from pycrm.storage.sql.writers import Writers, writers_of
-from pycrm.storage.unit import Retries, announced_models, checked_tenant, run, utc_now
+from pycrm.storage.unit import Retries, Stationary, announced_models, checked_tenant, run, utc_now
 
 __all__ = ["SqlStore"]
 
@@ -347,12 +347,18 @@ def _missing(error: Exception, url: sa.URL) -> Exception:
     from pycrm.errors import MissingExtraError
 
     if isinstance(error, ImportError):
-        extra = {"postgresql": "postgres", "mysql": "mysql", "mariadb": "mysql"}.get(url.get_backend_name(), "sql")
-        return MissingExtraError(error.name or url.get_driver_name(), extra)
+        driver = url.get_driver_name()
+        extra = {"psycopg": "postgres", "pymysql": "mysql", "aiosqlite": "async", "asyncpg": "async"}.get(driver)
+        if extra is None:
+            return StoreError(
+                f"the driver {driver} is not installed, and no extra of pycrm brings it; write postgresql+psycopg://,"
+                " mysql+pymysql:// or sqlite:// in the URL"
+            )
+        return MissingExtraError(error.name or driver, extra)
     return StoreError(f"no database is reached by {url.render_as_string()!r}: {error}")
 
 
-class SqlStore:
+class SqlStore(Stationary):
     """A store in a database, scoped to one tenant; safe to share between threads.
 
     Parameters
