@@ -88,7 +88,7 @@ UNIT = {
 # What knows no data of a tenant: how the unit ends, how entities are kept, how statements travel within its transaction.
 PLAIN_UNIT = {
     "commit", "rollback", "maps", "map_of", "read_before", "execute", "execute_many", "fetch", "fetch_one", "fetch_parts",
-    "copies", "copy", "copy_over", "filled",
+    "copies", "copy", "copy_over", "filled", "grew",
 }  # fmt: skip
 STORE = {
     "claim": lambda store, _: nothing(store.claim("me")),
