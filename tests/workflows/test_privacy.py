@@ -36,6 +36,7 @@ from pycrm.model.points_command import CancelHold, Capture, Earn, HoldPoints, Re
 from pycrm.model.points_entry import PointsEntry
 from pycrm.model.predicate import where
 from pycrm.model.privacy import Fate, RequestKind, RetentionPolicy, RetentionRule, SubjectRequest
+from pycrm.model.promise import Promise
 from pycrm.model.referral import Referral, ReferralProgram
 from pycrm.model.reward import Redemption, RedemptionStatus, Reward, RewardKind
 from pycrm.model.segment import Segment
@@ -398,6 +399,17 @@ def test_the_books_of_who_was_erased_answer_to_the_keys_they_were_posted_under(s
     with store.begin(read_only=True) as unit:
         hers = unit.of(PointsAccount).get(PointsAccount.id_of(ANA, "tea"))
     assert (hers.available, hers.holds, hers.posted) == (10, (), 5)
+
+
+def test_who_was_promised_two_things_is_erased_and_each_promise_is_told_apart(store):
+    keys = ("zz-first", "zz-second")
+    made = [Promise(customer_id=ANA, kind="call", what="zz", made_at=NOW, due=NOW, key=key) for key in keys]
+    with store.begin() as unit:
+        for entity in (ana(), *made):
+            unit.of(type(entity)).add(entity)
+        unit.commit()
+    privacy.erase(store, ANA, at=NOW)
+    assert {one.key for one in everything(store, Promise)} == {str(one.id) for one in made}
 
 
 def test_erasing_again_an_unknown_or_one_who_came_back(store):

@@ -218,6 +218,7 @@ HANDLINGS: Mapping[type[Any], Handling] = {
             | _all(_S.STATISTICS, "kind made_at due kept_at released_at")
             | _all(_S.STAFF, "made_by")
             | _all(_S.FREE_TEXT, "what note"),
+            blanks={"key": lambda promise: str(promise.id)},
         ),
         Handling(
             model=Interaction,
