@@ -36,6 +36,7 @@ from pycrm.model.order import Product
 from pycrm.model.predicate import where
 from pycrm.storage import MemoryStore, Query, asc, desc, write_columns
 from pycrm.storage.sql import SqlStore
+from pycrm.storage.sql.repository import _update
 from pycrm.testing.made import pen
 
 SERVERS = {
@@ -108,6 +109,9 @@ class Raw:
             "INSERT INTO pycrm_audit (tenant, model, id, version, action, at, actor, cause, fields)"
             f" VALUES ({', '.join([self.p] * 9)})"
         )
+        self.renames = (
+            _update(self.statements.table, (self.statements.quoted["name"],), self.p) if model is Product else ""
+        )
         self.connection = store.engine.raw_connection()
         self.cursor = self.connection.cursor()
         for setting in store._core.settings:
@@ -157,7 +161,7 @@ class Raw:
                 copy.write_row(row)
 
     def save(self, before, one, noted):
-        self.cursor.execute(self.statements.update, (*self.encode(one), "main", self.bind(one.id), one.version))
+        self.cursor.execute(self.renames, (one.name, "main", self.bind(one.id), one.version))
         assert self.cursor.rowcount == 1
         made = attrs.evolve(one, version=one.version + 1)
         noted.append(self.noted(before, made, self.now()))
