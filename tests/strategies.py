@@ -18,6 +18,7 @@ from pycrm.model.consent import CaptureSource, ConsentEntry, ConsentStatus, Lega
 from pycrm.model.contact import Channel, ContactKind, ContactPoint, Validity
 from pycrm.model.contact_policy import CapPeriod, ContactPolicy, FrequencyCap, QuietHours, Suppression
 from pycrm.model.content import Content, ContentKind
+from pycrm.model.contribution import Contribution, Moderation, ModerationEntry
 from pycrm.model.custom import CustomFieldDef, CustomFields, FieldKind
 from pycrm.model.customer import (
     Customer,
@@ -90,6 +91,7 @@ from pycrm.model.template import Markup, Missing, Rendition, Slot, Template
 from pycrm.model.time import Period
 from pycrm.model.touchpoint import Touchpoint
 from pycrm.model.treatment import ServiceFloor, ServiceLevel, TreatmentPlan
+from pycrm.model.vote import Vote, VoteKind, VoteReview, VoteState
 
 
 def text(max_size=12):
@@ -1401,6 +1403,30 @@ def opportunity_changes(draw):
     )
 
 
+contributions = st.builds(
+    Contribution,
+    **_entity(
+        author_id=ids,
+        kind=codes,
+        key=text(),
+        made_at=instants,
+        link=maybe(text()),
+        text_ref=maybe(text()),
+        disclosed=st.booleans(),
+    ),
+)
+moderation_entries = st.builds(
+    ModerationEntry,
+    **_entity(contribution_id=ids, verdict=st.sampled_from(Moderation), moderator=text(), at=instants, reason=text()),
+)
+votes = st.builds(Vote, **_entity(contribution_id=ids, voter_id=ids, kind=st.sampled_from(VoteKind), at=instants))
+vote_reviews = st.builds(
+    lambda state, actor, **fields: VoteReview(state=state, actor=None if state is VoteState.HELD else actor, **fields),
+    st.sampled_from(VoteState),
+    text(),
+    **_entity(contribution_id=ids, voter_id=ids, reasons=st.tuples(st.builds(Reason, codes, text())), at=instants),
+)
+
 subject_requests = st.builds(
     lambda received, later, **fields: SubjectRequest(received_at=received, done_at=received + later, **fields),
     days,
@@ -1416,6 +1442,10 @@ subject_requests = st.builds(
 )
 
 ENTITIES = {
+    Contribution: contributions,
+    ModerationEntry: moderation_entries,
+    Vote: votes,
+    VoteReview: vote_reviews,
     SubjectRequest: subject_requests,
     Conversion: conversions,
     Opportunity: opportunities,

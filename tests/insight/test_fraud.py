@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pycrm.errors import InvalidDataError
-from pycrm.insight.fraud import identity_groups, referral_signs, unusual_amounts
+from pycrm.insight.fraud import identity_groups, referral_signs, unusual_amounts, vote_signs
 
 
 def honest(n, seed=1):
@@ -119,3 +119,90 @@ def test_an_amount_is_unusual_among_its_own():
     assert unusual_amounts(amounts, group=who).tolist() == [False] * 9 + [True]
     assert not unusual_amounts([5.0]).any()
     assert len(unusual_amounts([])) == 0
+
+
+def planted(n, votes, seed, *, outward, kinds=("circle", "clique")):
+    """Votes of `n` honest members, few of whom cast and get most, with rings of two to six of one in a hundred among them."""
+    rng = np.random.default_rng(seed)
+    zeal = rng.pareto(1.5, n) + 0.2
+    fame = np.sqrt(zeal) * (rng.pareto(1.5, n) + 0.1)  # who reads much writes much
+    zeal, fame = zeal / zeal.sum(), fame / fame.sum()
+    voter, author = rng.choice(n, votes, p=zeal), rng.choice(n, votes, p=fame)
+    edges = [(voter[voter != author], author[voter != author])]
+    rings, first = [], n
+    while first < n * 1.01:
+        size = int(rng.integers(2, 7))
+        ring = first + np.arange(size)
+        first += size
+        if rng.choice(kinds) == "circle":
+            inside = [(ring, np.roll(ring, -1))]
+        else:
+            inside = [(ring, np.roll(ring, -step)) for step in range(1, size)]
+        inside *= int(rng.integers(1, 4))
+        each = sum(len(who) for who, _ in inside) // size
+        out = int(each * outward / (1 - outward))  # of each member, so that his share within is at least 1 - outward
+        edges += [*inside, (np.repeat(ring, out), rng.choice(n, out * size, p=fame))]
+        edges.append((rng.choice(n, 3, p=zeal), rng.choice(ring, 3)))  # what honest members think of it
+        rings.append(set(ring.tolist()))
+    return np.concatenate([v for v, _ in edges]), np.concatenate([a for _, a in edges]), rings
+
+
+@pytest.mark.parametrize(("n", "votes"), [(2_000, 8_000), (20_000, 40_000), (20_000, 200_000)])
+@pytest.mark.parametrize("outward", [0.0, 0.3, 0.5])
+def test_every_planted_ring_of_voters_is_found_among_the_honest_and_hardly_anybody_else(n, votes, outward):
+    voter, author, rings = planted(n, votes, seed=n + votes, outward=outward)
+    signs = vote_signs(voter, author)
+    inside = signs.ring >= 0
+    found = set(voter[inside].tolist()) | set(author[inside].tolist())
+    guilty = set().union(*rings)
+    assert guilty <= found  # recall 1
+    assert len(guilty) / len(found) >= 0.95  # precision
+    assert set(signs.to_review.tolist()) == set(np.flatnonzero(inside).tolist())
+
+
+@given(st.lists(st.tuples(st.integers(0, 6), st.integers(0, 6)), max_size=16), st.randoms(use_true_random=False))
+def test_rings_are_small_mostly_inward_and_the_same_in_any_order(votes, random):
+    signs = vote_signs([a for a, _ in votes], [b for _, b in votes], largest=3)
+    rings = {}
+    for (voter, author), ring in zip(votes, signs.ring.tolist(), strict=True):
+        if ring >= 0 and voter != author:
+            rings.setdefault(ring, set()).update((voter, author))
+    for ring in rings.values():
+        given_by = [b for a, b in votes if a in ring and a != b]
+        assert len(ring) <= 3
+        assert sum(b in ring for b in given_by) >= 0.5 * len(given_by)
+        assert ring <= set(given_by)  # everybody in it is voted for within it
+    order = list(range(len(votes)))
+    random.shuffle(order)
+    again = vote_signs([votes[i][0] for i in order], [votes[i][1] for i in order], largest=3)
+    assert (again.ring >= 0).tolist() == [signs.ring[i] >= 0 for i in order]
+    assert again.score.tolist() == [signs.score[i] for i in order]
+
+
+def test_a_vote_for_oneself_or_ones_own_household_is_a_reason_by_itself():
+    identifiers = (["ana", "ana2", "bea"], ["phone 7", "phone 7", "x"])
+    signs = vote_signs(["ana", "ana2", "bea", "ana"], ["ana", "ana", "ana", "cleo"], identifiers=identifiers)
+    assert signs.own.tolist() == [True, True, False, False]
+    assert signs.to_review.tolist() == [0, 1]
+
+
+def test_devotion_or_zeal_alone_is_no_reason_and_both_are():
+    minutes = np.arange(12).astype("datetime64[m]")
+    slow = np.arange(12).astype("datetime64[D]")
+    voters, authors = ["fan"] * 12, ["ana"] * 11 + ["bea"]
+    assert vote_signs(voters, authors, voted_at=slow).to_review.tolist() == []
+    signs = vote_signs(voters, authors, voted_at=minutes)
+    assert signs.star.tolist() == [True] * 11 + [False]
+    assert (signs.burst.tolist(), signs.to_review.tolist()) == ([12] * 12, list(range(11)))
+    assert vote_signs(voters, [f"a{n}" for n in range(12)], voted_at=minutes).to_review.tolist() == []
+
+
+def test_no_votes_are_nothing_to_look_at_and_settings_are_checked():
+    signs = vote_signs([], [], voted_at=[], identifiers=(["a"], ["x"]))
+    assert [len(part) for part in (signs.own, signs.ring, signs.star, signs.burst, signs.to_review)] == [0] * 5
+    assert vote_signs(["a"], ["a"]).ring.tolist() == [-1]
+    for settings in ({"largest": 1}, {"inward": 0.0}, {"inward": 1.5}, {"inward": np.nan}):
+        with pytest.raises(InvalidDataError, match="at least 2 members"):
+            vote_signs(["a"], ["b"], **settings)
+    with pytest.raises(InvalidDataError):
+        vote_signs(["a"], [None])

@@ -9,7 +9,7 @@ import pytest
 from pycrm.errors import InvalidValueError
 from pycrm.model.consent import ConsentEntry, ConsentStatus
 from pycrm.model.customer import Customer, PersonName
-from pycrm.model.earning import EarningMode, EarningRule
+from pycrm.model.earning import EarningMode, EarningRule, RulePoints
 from pycrm.model.experiment import Assignment, Experiment, ExperimentArm
 from pycrm.model.interaction import Interaction, InteractionKind
 from pycrm.model.money import Money
@@ -206,11 +206,11 @@ def test_points_are_one_sum_and_are_spent_and_given_back_wherever_they_are(store
     assert before == [10, 5]
     merged(store, ana, anita)
     assert [loyalty.statement_of(store, one, "tea")[-1].available for one in (ana, anita)] == [15, 15]
-    assert loyalty.earn_for_order(store, order_of_anita.id, "tea", NOW) == (loyalty.OrderPoints("euro", 5, 0),)
+    assert loyalty.earn_for_order(store, order_of_anita.id, "tea", NOW) == (RulePoints("euro", 5, 0),)
     with store.begin() as unit:
         unit.of(Order).save(attrs.evolve(order_of_anita, refunds=(Refund(at=NOW, amount=Money(Decimal(2), "EUR")),)))
         unit.commit()
-    assert loyalty.earn_for_order(store, order_of_anita.id, "tea", NOW) == (loyalty.OrderPoints("euro", 5, 2),)
+    assert loyalty.earn_for_order(store, order_of_anita.id, "tea", NOW) == (RulePoints("euro", 5, 2),)
     taken = loyalty.redeem(store, anita, mug.id, key="mug", at=NOW)
     assert loyalty.redeem(store, ana, mug.id, key="mug", at=NOW) == taken
     assert loyalty.statement_of(store, ana, "tea")[-1].available == 1

@@ -25,7 +25,7 @@ from pycrm.storage import MemoryStore
 from pycrm.storage.ledger import post_points
 from pycrm.storage.lookups import not_in_use, why_not_used
 from pycrm.storage.sql import SqlStore
-from pycrm.workflows import differentiate, identify, leads, loyalty, privacy, refer, review
+from pycrm.workflows import contributions, differentiate, identify, leads, loyalty, privacy, refer, review
 
 STORES = {"memory": MemoryStore, "sqlite": lambda: SqlStore("sqlite://", durable=False)}
 DAY = timedelta(days=1)
@@ -132,19 +132,19 @@ def test_points_are_neither_earned_nor_spent_but_what_is_undone_is_taken_back(st
     with store.begin() as unit:
         post_points(unit, bea.id, "tea", Earn(100, reason="welcome"), key="welcome", at=NOW - DAY)
         unit.commit()
+    said = Contribution(author_id=bea.id, kind="review", key="shop:7", made_at=NOW - DAY, disclosed=True)
+    contributions.submit(store, said)
+    contributions.moderate(store, said.id, Moderation.APPROVED, moderator="eva", at=NOW - DAY)
     stop(store, bea, how)
     assert loyalty.earn_for_order(store, second.id, "tea", NOW) == ()
-    said = Contribution(
-        id=new_id(),
-        author_id=bea.id,
-        kind="review",
-        made_at=NOW - DAY,
-        moderation=Moderation.APPROVED,
-        moderator="eva",
-        disclosed=True,
-    )
-    found = loyalty.reward_content(store, said, "tea", NOW, valued=0)
+    found = contributions.reward(store, said.id, "tea", NOW, valued=0)
     assert (found.points, [reason.code for reason in found.refused]) == ((), [how])
+    for verb in (
+        lambda: contributions.submit(store, attrs.evolve(said, id=new_id(), key="shop:8")),
+        lambda: contributions.vote(store, said.id, bea.id, NOW),
+    ):
+        with pytest.raises(InvalidValueError, match=words):
+            verb()
     with pytest.raises(InvalidValueError, match=words):
         loyalty.redeem(store, bea.id, CUP.id, key="cup", at=NOW)
     assert (everything(store, Redemption), balance(store, bea)) == ([], 130)

@@ -10,7 +10,6 @@ import pytest
 
 from pycrm.errors import Conflict, Duplicate, InvalidTransitionError, InvalidValueError, NotFound, Transient
 from pycrm.model.contact import ContactKind, ContactPoint
-from pycrm.model.contribution import Contribution, Moderation, reward_refusals
 from pycrm.model.customer import Customer, PersonName
 from pycrm.model.earning import EarningMode, EarningRule, ProgramBudget
 from pycrm.model.entity import new_id
@@ -376,73 +375,6 @@ def test_an_order_that_earns_nothing_opens_no_account(store, people):
     assert loyalty.earn_for_order(store, small.id, "tea", START) == ()
     with store.begin(read_only=True) as unit:
         assert unit.of(PointsAccount).find(PointsAccount.opened(ana.id, "tea").id) is None
-
-
-# -- content -----------------------------------------------------------------------------------------------------------------------
-
-
-def review_of(who, **fields):
-    return Contribution(**{"id": new_id(), "author_id": who.id, "kind": "review", "made_at": START, **fields})
-
-
-def test_content_is_rewarded_once_it_is_moderated_disclosed_and_valued_by_others(store, people):
-    ana, bea = people
-    rule = EarningRule(code="review", program="tea", event="content", points=20, caps=(EarnCap(30),))
-    budget = ProgramBudget(program="tea", max_points=100)
-    keep(store, rule, budget)
-    made = review_of(ana, valued_by=frozenset({ana.id}))
-    waiting = loyalty.reward_content(store, made, "tea", START)
-    assert [reason.code for reason in waiting.refused] == ["not_moderated", "not_disclosed", "not_valued"]
-    assert (waiting.points, balance(store, ana)) == ((), 0)
-    good = attrs.evolve(
-        made, moderation=Moderation.APPROVED, moderator="eva", disclosed=True, valued_by=frozenset({ana.id, bea.id})
-    )
-    for _ in range(2):
-        found = loyalty.reward_content(store, good, "tea", START + DAY)
-        assert [(one.rule, one.earned, one.taken_back) for one in found.points] == [("review", 20, 0)]
-        assert (found.refused, balance(store, ana)) == ((), 20)
-    assert held(store, ProgramBudget, budget.id).given == 20
-    other = attrs.evolve(good, id=new_id())
-    assert loyalty.reward_content(store, other, "tea", START + DAY).points[0].earned == 10  # what the cap leaves
-    bought = attrs.evolve(good, moderation=Moderation.REFUSED)
-    for _ in range(2):
-        assert loyalty.reward_content(store, bought, "tea", START + 2 * DAY).points[0].taken_back == 20
-    assert (balance(store, ana), held(store, ProgramBudget, budget.id).given) == (10, 10)
-
-
-def test_who_is_the_author_or_one_person_twice_by_anything_shared_does_not_value_his_content(store, people):
-    ana, bea = people
-    keep(store, EarningRule(code="review", program="tea", event="content", points=20))
-
-    def with_address(raw):
-        return Customer(contact_points=(ContactPoint(kind=ContactKind.EMAIL, raw=raw),))
-
-    puppets = [with_address("sock@puppet.example"), with_address("sock+2@puppet.example")]
-    hers = attrs.evolve(with_address("x@y.example"), contact_points=ana.contact_points)
-    keep(store, *puppets, hers)
-    approved = {"moderation": Moderation.APPROVED, "moderator": "eva", "disclosed": True}
-
-    def valued_by(*voters, least):
-        made = review_of(ana, **approved, valued_by=frozenset(voter.id for voter in voters))
-        return [reason.code for reason in loyalty.reward_content(store, made, "tea", START, valued=least).refused]
-
-    assert valued_by(hers, ana, least=1) == ["not_valued"]
-    assert valued_by(*puppets, least=2) == ["not_valued"]
-    assert valued_by(with_address("who@nowhere.example"), least=1) == ["not_valued"]
-    assert balance(store, ana) == 0
-    assert valued_by(*puppets, bea, least=2) == []
-    assert balance(store, ana) == 20
-
-
-def test_nobody_moderates_his_own_and_a_verdict_has_its_judge(people):
-    ana, _ = people
-    for fields in ({"moderator": "eva"}, {"moderation": Moderation.APPROVED}):
-        with pytest.raises(InvalidValueError, match="nobody while it waits"):
-            review_of(ana, **fields)
-    with pytest.raises(InvalidValueError, match="nobody moderates what he made"):
-        review_of(ana, moderation=Moderation.APPROVED, moderator=str(ana.id))
-    with pytest.raises(InvalidValueError, match="at least 0"):
-        reward_refusals(review_of(ana), valued=-1)
 
 
 def paid_for(store, ana, bea, rules="friends", key="x"):

@@ -11,7 +11,15 @@ from pycrm.insight.cohorts import (
     retention_triangle,
 )
 from pycrm.insight.fairness import FairnessAudit, GroupMean, GroupRates, audit_means, audit_selection
-from pycrm.insight.fraud import REVIEW, ReferralSigns, identity_groups, referral_signs, unusual_amounts
+from pycrm.insight.fraud import (
+    REVIEW,
+    ReferralSigns,
+    VoteSigns,
+    identity_groups,
+    referral_signs,
+    unusual_amounts,
+    vote_signs,
+)
 from pycrm.insight.loyalty import LoyaltyIndex, loyalty_index
 from pycrm.insight.measures import period_measures
 from pycrm.insight.repeat_sales import RepeatSales, repeat_sales
@@ -67,6 +75,7 @@ __all__ = [
     "TransitionMatrix",
     "TreatmentAudit",
     "TreatmentPolicy",
+    "VoteSigns",
     "adoption",
     "apply_policy",
     "associations",
@@ -93,6 +102,7 @@ __all__ = [
     "stage_survival",
     "transition_matrix",
     "unusual_amounts",
+    "vote_signs",
 ]
 
 

@@ -1,7 +1,12 @@
-"""What a customer made for others to read, see or use, and whether it may be rewarded: moderated, disclosed, and valued by others."""
+"""What a customer made for others to read, see or use, and whether it may be rewarded: moderated, disclosed, and valued by others.
+
+The place where it stands keeps the thing itself; here is who made it, what moderators said of it (`ModerationEntry`, append-only)
+and what that comes to at a time.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
@@ -9,97 +14,158 @@ from uuid import UUID
 from attrs import field, frozen
 
 from pycrm.errors import InvalidValueError
-from pycrm.model.checks import at_least, is_a, is_code, is_line, optional, set_of
+from pycrm.model.checks import at_least, is_a, is_code, is_line, optional
+from pycrm.model.entity import Entity
 from pycrm.model.evidence import Reason
-from pycrm.model.time import in_utc, is_instant
+from pycrm.model.time import in_utc, instant, is_instant
 
-__all__ = ["Contribution", "Moderation", "reward_refusals"]
+__all__ = ["Contribution", "Moderation", "ModerationEntry", "moderation_at", "reward_refusals"]
 
 
 class Moderation(StrEnum):
-    """What a person who looked at it said."""
+    """What a person who looked at it said; the first is also what holds before anybody did."""
 
     WAITING = "waiting"
     APPROVED = "approved"
     REFUSED = "refused"
 
 
+# Of two who say different things at one instant the stricter counts.
+_STRICT = {Moderation.APPROVED: 0, Moderation.WAITING: 1, Moderation.REFUSED: 2}
+
+
 @frozen(kw_only=True)
-class Contribution:
-    """A review, an answer, a picture: as the place where it stands knows it; pycrm keeps only what it earned.
+class Contribution(Entity):
+    """A review, an answer, a picture: who made it, when, and where it stands.
 
     Parameters
     ----------
-    id : UUID
-        Its id there; it earns once under it.
     author_id : UUID
         The customer who made it.
     kind : str
         A code: "review", "answer", "post".
+    key : str
+        What the place where it stands calls it; unique, so that what is submitted twice is kept once.
     made_at : datetime
         When.
-    moderation : Moderation
-        What the moderator said.
-    moderator : str, optional
-        Who it was; never the author.
+    link, text_ref : str, optional
+        Where it is to be seen, and where its text is kept: the text itself is the host's.
     disclosed : bool
         Whether readers are told that it is rewarded.
-    valued_by : frozenset of UUID
-        The customers who said that it helped.
+
+    Examples
+    --------
+    >>> from datetime import UTC
+    >>> Contribution(
+    ...     author_id=UUID(int=1), kind="review", key="shop:7", made_at=datetime(2026, 5, 1, tzinfo=UTC)
+    ... ).disclosed
+    False
     """
 
-    id: UUID = field(validator=is_a(UUID))
     author_id: UUID = field(validator=is_a(UUID))
     kind: str = field(validator=is_code)
+    key: str = field(validator=is_line)
     made_at: datetime = field(converter=in_utc, validator=is_instant)
-    moderation: Moderation = field(default=Moderation.WAITING, validator=is_a(Moderation))
-    moderator: str | None = field(default=None, validator=optional(is_line))
+    link: str | None = field(default=None, validator=optional(is_line))
+    text_ref: str | None = field(default=None, validator=optional(is_line))
     disclosed: bool = field(default=False, validator=is_a(bool))
-    valued_by: frozenset[UUID] = field(default=frozenset(), validator=set_of(UUID))
+
+
+@frozen(kw_only=True)
+class ModerationEntry(Entity):
+    """What a moderator said of a contribution; a later word replaces an earlier one and erases none.
+
+    Parameters
+    ----------
+    contribution_id : UUID
+        Of which.
+    verdict : Moderation
+        What was said; ``WAITING`` takes it up again.
+    moderator : str
+        Who it was; never the author.
+    at : datetime
+        When.
+    reason : str, optional
+        Why; a refusal needs one.
+    """
+
+    contribution_id: UUID = field(validator=is_a(UUID))
+    verdict: Moderation = field(validator=is_a(Moderation))
+    moderator: str = field(validator=is_line)
+    at: datetime = field(converter=in_utc, validator=is_instant)
+    reason: str | None = field(default=None, validator=optional(is_line))
 
     def __attrs_post_init__(self) -> None:
-        if (self.moderation is Moderation.WAITING) != (self.moderator is None):
-            raise InvalidValueError("moderator", self.moderator, "name who moderated it, and nobody while it waits")
-        if self.moderator == str(self.author_id):
-            raise InvalidValueError("moderator", self.moderator, "nobody moderates what he made himself")
+        if self.verdict is Moderation.REFUSED and self.reason is None:
+            raise InvalidValueError("reason", None, "say why it is refused: its author may ask")
 
-    def valued_by_others(self) -> int:
-        """Return how many customers other than the author said that it helped."""
-        return len(self.valued_by - {self.author_id})
+
+def moderation_at(entries: Iterable[ModerationEntry], at: datetime) -> ModerationEntry | None:
+    """Return the last word that moderators had said of one contribution by `at`, in whatever order it arrived; None before any.
+
+    Examples
+    --------
+    >>> from datetime import UTC
+    >>> noon = datetime(2026, 5, 1, 12, tzinfo=UTC)
+    >>> said = ModerationEntry(
+    ...     contribution_id=UUID(int=1), verdict=Moderation.APPROVED, moderator="eva", at=noon
+    ... )
+    >>> str(moderation_at([said], noon).verdict), moderation_at([said], noon.replace(hour=11))
+    ('approved', None)
+    """
+    now = instant(at)
+    known = (entry for entry in entries if entry.at <= now)
+    return max(known, key=lambda entry: (entry.at, _STRICT[entry.verdict], str(entry.id)), default=None)
 
 
 @frozen
-class _AtLeast:
+class _Counts:
     valued: int = field(validator=at_least(0))
+    valued_by: int = field(validator=at_least(0))
+    held: int = field(validator=at_least(0))
 
 
-def reward_refusals(contribution: Contribution, *, valued: int = 1) -> tuple[Reason, ...]:
+def reward_refusals(
+    contribution: Contribution, last: ModerationEntry | None, *, valued_by: int, held: int = 0, valued: int = 1
+) -> tuple[Reason, ...]:
     """Return every reason why a contribution is not rewarded (yet); none means that it is.
 
     Parameters
     ----------
     contribution : Contribution
         What was made.
+    last : ModerationEntry, optional
+        What moderators say of it: see `moderation_at`.
+    valued_by : int
+        How many others say that it helped, without those under review.
+    held : int
+        How many more say so whose votes a person has yet to look at.
     valued : int
-        How many others must have said that it helped.
+        How many others must say that it helped.
 
     Examples
     --------
     >>> from datetime import UTC
-    >>> review = Contribution(id=UUID(int=1), author_id=UUID(int=2), kind="review", made_at=datetime(2026, 5, 1, tzinfo=UTC))
-    >>> [reason.code for reason in reward_refusals(review)]
+    >>> review = Contribution(
+    ...     author_id=UUID(int=2), kind="review", key="7", made_at=datetime(2026, 5, 1, tzinfo=UTC)
+    ... )
+    >>> [reason.code for reason in reward_refusals(review, None, valued_by=0)]
     ['not_moderated', 'not_disclosed', 'not_valued']
+    >>> [reason.code for reason in reward_refusals(review, None, valued_by=1, held=2, valued=3)][-1]
+    'under_review'
     """
-    least = _AtLeast(valued).valued
+    counts = _Counts(valued, valued_by, held)
     reasons = []
-    if contribution.moderation is Moderation.WAITING:
+    if last is None or last.verdict is Moderation.WAITING:
         reasons.append(Reason("not_moderated", "nobody has looked at it yet"))
-    if contribution.moderation is Moderation.REFUSED:
-        reasons.append(Reason("refused", f"{contribution.moderator} refused it"))
+    elif last.verdict is Moderation.REFUSED:
+        reasons.append(Reason("refused", f"{last.moderator} refused it: {last.reason}"))
     if not contribution.disclosed:
         reasons.append(Reason("not_disclosed", "readers are not told that it is rewarded"))
-    if contribution.valued_by_others() < least:
-        reasons.append(
-            Reason("not_valued", f"{contribution.valued_by_others()} others said that it helped; {least} are needed")
-        )
+    if counts.valued_by < counts.valued:
+        asked = f"{counts.valued_by} others said that it helped; {counts.valued} are needed"
+        if counts.valued_by + counts.held >= counts.valued:
+            reasons.append(Reason("under_review", f"{asked}, and a person has yet to look at {counts.held} more"))
+        else:
+            reasons.append(Reason("not_valued", asked))
     return tuple(reasons)

@@ -17,7 +17,7 @@ from pycrm.model.order import Order, OrderStatus
 from pycrm.model.points_command import Earn, EarnCap
 from pycrm.model.time import Period, in_utc, instant, is_instant
 
-__all__ = ["EarningMode", "EarningRule", "ProgramBudget"]
+__all__ = ["EarningMode", "EarningRule", "ProgramBudget", "RulePoints"]
 
 
 class EarningMode(StrEnum):
@@ -26,6 +26,15 @@ class EarningMode(StrEnum):
     PER_EVENT = "per_event"
     PER_AMOUNT = "per_amount"
     PER_UNIT = "per_unit"
+
+
+@frozen
+class RulePoints:
+    """What one rule gave for something, such as an order or a contribution, and what of it was taken back."""
+
+    rule: str
+    earned: int
+    taken_back: int
 
 
 @frozen(kw_only=True)

@@ -14,6 +14,7 @@ from pycrm.model.campaign import CampaignMember
 from pycrm.model.chat import ChatSession
 from pycrm.model.consent import ConsentEntry, LegalBasis
 from pycrm.model.contact_policy import ContactPolicy, Suppression
+from pycrm.model.contribution import Contribution, ModerationEntry
 from pycrm.model.customer import Customer, Organisation, PersonName, Processing
 from pycrm.model.evidence import Actor, ActorKind, Reason
 from pycrm.model.expense import Expense
@@ -41,6 +42,7 @@ from pycrm.model.segment import SegmentMembership
 from pycrm.model.source import IdentityLink, SourceRecord
 from pycrm.model.task import Task
 from pycrm.model.touchpoint import Touchpoint
+from pycrm.model.vote import Vote, VoteReview
 
 __all__ = ["HANDLINGS", "handling_of"]
 
@@ -498,6 +500,54 @@ HANDLINGS: Mapping[type[Any], Handling] = {
             | _all(_S.ACCOUNTING, "program_code status invited_at joined_at qualified_at closed_at reason")
             | _all(_S.LABEL, "code")
             | _all(_S.FREE_TEXT, "note"),
+        ),
+        Handling(
+            model=Contribution,
+            purpose="to reward who makes what helps others",
+            use="points, and where it stands; its text is kept by whoever shows it",
+            basis=_B.CONTRACT,
+            since="made_at",
+            subjects=("author_id",),
+            fields=_all(_S.KEY, "author_id")
+            | _all(_S.IDENTITY, "key link text_ref")
+            | _all(_S.STATISTICS, "kind made_at disclosed"),
+            blanks={"key": lambda made: str(made.id)},
+        ),
+        Handling(
+            model=ModerationEntry,
+            purpose="to reward nothing that nobody looked at",
+            use="whether a contribution is rewarded, and why not",
+            basis=_B.CONTRACT,
+            since="at",
+            subjects=("contribution_id",),
+            fields=_all(_S.KEY, "contribution_id")
+            | _all(_S.STATISTICS, "verdict at")
+            | _all(_S.STAFF, "moderator")
+            | _all(_S.FREE_TEXT, "reason"),
+            blanks={"reason": lambda entry: None if entry.reason is None else BLANK},
+        ),
+        Handling(
+            model=Vote,
+            purpose="to reward what others value",
+            use="how many say that a contribution helped",
+            since="at",
+            subjects=("voter_id",),
+            fields=_all(_S.KEY, "contribution_id voter_id") | _all(_S.STATISTICS, "kind at"),
+        ),
+        Handling(
+            model=VoteReview,
+            purpose="to reward no votes that were arranged",
+            use="which votes wait for a person, and what he decided",
+            since="at",
+            subjects=("voter_id", "contribution_id"),
+            fields=_all(_S.KEY, "contribution_id voter_id")
+            | _all(_S.STATISTICS, "state at")
+            | _all(_S.STAFF, "actor")
+            | _all(_S.FREE_TEXT, "reasons"),
+            blanks={
+                "reasons": lambda review: (Reason(BLANK, BLANK),) if review.reasons else (),
+                "actor": lambda review: None if review.actor is None else BLANK,
+            },
         ),
         Handling(
             model=SegmentMembership,

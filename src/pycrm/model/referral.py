@@ -32,6 +32,7 @@ __all__ = [
     "ReferralStatus",
     "RejectReason",
     "funnel",
+    "identity_keys",
     "judge",
     "level_points",
     "shared_identity",
@@ -254,6 +255,19 @@ def _canonical(customer: Customer) -> dict[str, frozenset[str]]:
         "identifier": frozenset(f"{each.namespace}\x1f{each.value}" for each in customer.identifiers),
         "account": frozenset(f"{point.kind}\x1f{point.normalised}" for point in points if point.kind in _ACCOUNTS),
     }
+
+
+def identity_keys(customer: Customer) -> frozenset[str]:
+    """Return what two customers are one person or household by, as texts: they share one exactly where `shared_identity` says so.
+
+    Examples
+    --------
+    >>> from pycrm.model.contact import ContactKind, ContactPoint
+    >>> [key] = identity_keys(Customer(contact_points=(ContactPoint(kind=ContactKind.EMAIL, raw="ANA@example.com"),)))
+    >>> key.split(chr(31))
+    ['email', 'ana@example.com']
+    """
+    return frozenset(f"{kind}\x1f{value}" for kind, values in _canonical(customer).items() for value in values)
 
 
 def shared_identity(one: Customer, other: Customer) -> frozenset[str]:

@@ -10,7 +10,7 @@ from attrs import frozen
 
 from pycrm.errors import InvalidValueError
 from pycrm.model.customer import Customer
-from pycrm.model.earning import EarningRule, ProgramBudget
+from pycrm.model.earning import ProgramBudget
 from pycrm.model.entity import named_id
 from pycrm.model.erased_keys import is_key_digest
 from pycrm.model.points import Posted, post, transfer
@@ -23,14 +23,13 @@ from pycrm.storage.columns import read_columns
 from pycrm.storage.identity import aliases, aliases_among, aliases_of
 from pycrm.storage.lookups import zone_of
 from pycrm.storage.protocols import UnitOfWork
-from pycrm.storage.query import E, Query, asc
+from pycrm.storage.query import E, Query
 
 __all__ = [
     "PointsRequest",
     "accounts_of",
     "post_many_points",
     "post_points",
-    "rules_of",
     "take_from_budget",
     "transfer_points",
 ]
@@ -259,12 +258,6 @@ def take_from_budget(unit: UnitOfWork, program: str, points: int, at: datetime) 
     held = budgets.page(Query(ProgramBudget, where("program") == program), size=1).items
     if held and points:
         budgets.save(held[0].give(points, at) if points > 0 else held[0].take_back(-points))
-
-
-def rules_of(unit: UnitOfWork, program: str, event: str) -> list[EarningRule]:
-    """Return the earning rules of a programme for an event, in the order of their codes."""
-    asked = Query(EarningRule, (where("program") == program) & (where("event") == event), order=(asc("code"),))
-    return [rule for batch in unit.of(EarningRule).stream(asked) for rule in batch]
 
 
 def accounts_of(unit: UnitOfWork, member_id: UUID, program: str, zone: str | None = None) -> tuple[PointsAccount, ...]:

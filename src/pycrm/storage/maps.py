@@ -13,6 +13,7 @@ from pycrm.model.chat import ChatSession
 from pycrm.model.consent import ConsentEntry
 from pycrm.model.contact_policy import ContactPolicy, Suppression
 from pycrm.model.content import Content
+from pycrm.model.contribution import Contribution, ModerationEntry
 from pycrm.model.customer import Customer, Strength
 from pycrm.model.earning import EarningRule, ProgramBudget
 from pycrm.model.expense import Expense
@@ -51,6 +52,7 @@ from pycrm.model.task import Task
 from pycrm.model.template import Template
 from pycrm.model.touchpoint import Touchpoint
 from pycrm.model.treatment import TreatmentPlan
+from pycrm.model.vote import Vote, VoteReview
 from pycrm.storage.mapping import EntityMap, UniqueEach
 
 __all__ = ["default_maps"]
@@ -210,6 +212,27 @@ def default_maps() -> tuple[EntityMap, ...]:
             Referral,
             references={"advocate_id": Customer, "friend_id": Customer},
             indexes=[("program_code", "advocate_id"), ("friend_id",)],
+        ),
+        EntityMap.of(
+            Contribution, unique=[("key",)], references={"author_id": Customer}, indexes=[("author_id", "made_at")]
+        ),
+        EntityMap.of(
+            ModerationEntry,
+            references={"contribution_id": Contribution},
+            indexes=[("contribution_id", "at")],
+            append_only=True,
+        ),
+        EntityMap.of(
+            Vote,
+            references={"contribution_id": Contribution, "voter_id": Customer},
+            indexes=[("contribution_id", "at"), ("voter_id",)],
+            append_only=True,
+        ),
+        EntityMap.of(
+            VoteReview,
+            references={"contribution_id": Contribution, "voter_id": Customer},
+            indexes=[("contribution_id", "at"), ("voter_id",)],
+            append_only=True,
         ),
         EntityMap.of(SubjectRequest, indexes=[("kind", "done_at"), ("customer_id",)], append_only=True),
         EntityMap.of(Segment, unique=[("name",)]),

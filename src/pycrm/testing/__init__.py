@@ -3,9 +3,11 @@
 from pycrm.testing.contract import StoreContract, store_contract
 from pycrm.testing.requirements import Requirements
 from pycrm.testing.strategies import (
+    contributions,
     custom_fields,
     customers,
     interactions,
+    moderation_entries,
     moneys,
     opportunities,
     orders,
@@ -13,14 +15,17 @@ from pycrm.testing.strategies import (
     products,
     texts,
     times,
+    votes,
 )
 
 __all__ = [
     "Requirements",
     "StoreContract",
+    "contributions",
     "custom_fields",
     "customers",
     "interactions",
+    "moderation_entries",
     "moneys",
     "opportunities",
     "orders",
@@ -29,6 +34,7 @@ __all__ = [
     "store_contract",
     "texts",
     "times",
+    "votes",
 ]
 
 

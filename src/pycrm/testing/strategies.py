@@ -9,6 +9,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from pycrm.model.contact import ContactKind, ContactPoint
+from pycrm.model.contribution import Contribution, Moderation, ModerationEntry
 from pycrm.model.customer import Customer, ExternalId, Identifier, PersonName, Role, Strength
 from pycrm.model.interaction import Interaction, InteractionKind
 from pycrm.model.money import Money
@@ -16,12 +17,15 @@ from pycrm.model.opportunity import Opportunity, OpportunityChange, OpportunityT
 from pycrm.model.opportunity_history import open_opportunity, opportunity_state
 from pycrm.model.order import Order, OrderLine, OrderStatus, Product
 from pycrm.model.pipeline import Pipeline, PipelineStage, PipelineStageKind
+from pycrm.model.vote import Vote, VoteKind
 
 __all__ = [
+    "contributions",
     "custom_fields",
     "customers",
     "interactions",
     "lines",
+    "moderation_entries",
     "moneys",
     "opportunities",
     "orders",
@@ -29,6 +33,7 @@ __all__ = [
     "products",
     "texts",
     "times",
+    "votes",
 ]
 
 
@@ -180,3 +185,34 @@ def opportunities(
         changes=len(history),
     )
     return made, tuple(history)
+
+
+def contributions(author: Customer) -> st.SearchStrategy[Contribution]:
+    """Return what one customer made."""
+    return st.builds(
+        Contribution,
+        author_id=st.just(author.id),
+        kind=st.sampled_from(["review", "answer", "post"]),
+        key=texts(),
+        made_at=times(),
+        link=st.none() | texts(),
+        text_ref=st.none() | texts(),
+        disclosed=st.booleans(),
+    )
+
+
+def moderation_entries(made: Contribution) -> st.SearchStrategy[ModerationEntry]:
+    """Return what moderators say of one contribution."""
+    return st.builds(
+        ModerationEntry,
+        contribution_id=st.just(made.id),
+        verdict=st.sampled_from(Moderation),
+        moderator=texts(),
+        at=times(),
+        reason=texts(),
+    )
+
+
+def votes(made: Contribution, voter: Customer) -> st.SearchStrategy[Vote]:
+    """Return what one customer says of one contribution."""
+    return st.builds(Vote.cast, st.just(made.id), st.just(voter.id), times(), st.sampled_from(VoteKind))

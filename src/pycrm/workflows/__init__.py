@@ -4,6 +4,7 @@ They meet only in the store: each writes what the next one reads, and returns a 
 """
 
 from pycrm.workflows import (
+    contributions,
     differentiate,
     identify,
     improve,
@@ -21,6 +22,7 @@ from pycrm.workflows import (
 )
 
 __all__ = [
+    "contributions",
     "differentiate",
     "identify",
     "improve",

@@ -10,14 +10,10 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-import attrs
-from attrs import frozen
-
 from pycrm.errors import InvalidValueError, NotFound
-from pycrm.model.contribution import Contribution, Moderation, reward_refusals
 from pycrm.model.customer import Customer
+from pycrm.model.earning import RulePoints
 from pycrm.model.entity import named_id
-from pycrm.model.evidence import Reason
 from pycrm.model.order import Order
 from pycrm.model.points import points_allowed
 from pycrm.model.points_account import PointsAccount
@@ -25,34 +21,14 @@ from pycrm.model.points_command import Redeem, Reverse
 from pycrm.model.points_entry import Bucket, PointsEntry
 from pycrm.model.points_statement import StatementLine, statement
 from pycrm.model.predicate import where
-from pycrm.model.referral import shared_identity
 from pycrm.model.reward import Redemption, RedemptionStatus, Reward
-from pycrm.storage.identity import aliases
-from pycrm.storage.ledger import accounts_of, post_points, rules_of, take_from_budget, transfer_points
+from pycrm.storage.earnings import earned_under, earning_rules, moved_points
+from pycrm.storage.ledger import accounts_of, post_points, take_from_budget, transfer_points
 from pycrm.storage.lookups import why_not_used
 from pycrm.storage.protocols import Store, UnitOfWork
 from pycrm.storage.query import Query, asc
 
-__all__ = [
-    "ContentPoints",
-    "OrderPoints",
-    "account_of",
-    "cancel",
-    "earn_for_order",
-    "redeem",
-    "reward_content",
-    "statement_of",
-    "transfer",
-]
-
-
-@frozen
-class OrderPoints:
-    """What one rule gave for an order, and what of it was taken back."""
-
-    rule: str
-    earned: int
-    taken_back: int
+__all__ = ["account_of", "cancel", "earn_for_order", "redeem", "statement_of", "transfer"]
 
 
 def account_of(unit: UnitOfWork, member_id: UUID, program: str) -> PointsAccount:
@@ -62,7 +38,7 @@ def account_of(unit: UnitOfWork, member_id: UUID, program: str) -> PointsAccount
 
 def earn_for_order(
     store: Store, order_id: UUID, program: str, at: datetime, *, actor: str | None = None
-) -> tuple[OrderPoints, ...]:
+) -> tuple[RulePoints, ...]:
     """Give what an order earns as it stands now: new points the first time, and back what refunds or its cancelling undo.
 
     Call it whenever the order changed; calling it again changes nothing. A rule whose cap is reached gives nothing this time,
@@ -85,7 +61,7 @@ def earn_for_order(
 
     Returns
     -------
-    tuple of OrderPoints
+    tuple of RulePoints
         Per rule that ever gave points for it.
 
     Raises
@@ -99,9 +75,9 @@ def earn_for_order(
         order = unit.of(Order).get(order_id)
         given, balance = [], 0
         may_earn = why_not_used(unit, order.customer_id) is None
-        for rule in rules_of(unit, program, "order"):
+        for rule in earning_rules(unit, program, "order"):
             key = f"order:{order.id}:{rule.code}"
-            account, first, beside = _earned_in(unit, order.customer_id, program, key)
+            account, first, beside = earned_under(unit, order.customer_id, program, key)
             due = rule.points_for(order)
             if first is None:
                 earn = rule.earn(due, at) if due and may_earn else None
@@ -109,113 +85,19 @@ def earn_for_order(
                     posted = post_points(unit, order.customer_id, program, earn, key=key, at=at)
                     assert posted.result is not None
                     balance += posted.result.points
-                    given.append(OrderPoints(rule.code, posted.result.points, 0))
+                    given.append(RulePoints(rule.code, posted.result.points, 0))
                 continue
-            earned = _moved(first, Bucket.EARNED)
+            earned = moved_points(first, Bucket.EARNED)
             before = dict(account.undone).get(first.id, 0)
             back = max(earned - due - before, 0)
             if back:
                 undo = Reverse(key, back, f"order {order.number}: {order.status}")
                 post_points(unit, order.customer_id, program, undo, key=f"{key}:back:{before + back}", at=at)
                 balance -= back
-            given.append(OrderPoints(rule.code, earned, before + back))
+            given.append(RulePoints(rule.code, earned, before + back))
         take_from_budget(unit, program, balance, at)
         unit.commit()
     return tuple(given)
-
-
-@frozen
-class ContentPoints:
-    """What a contribution earned per rule, what of it was taken back, and why there is nothing (more)."""
-
-    points: tuple[OrderPoints, ...]
-    refused: tuple[Reason, ...]
-
-
-def reward_content(
-    store: Store, contribution: Contribution, program: str, at: datetime, *, valued: int = 1, actor: str | None = None
-) -> ContentPoints:
-    """Give what a contribution earns by the rules of the event ``content``, once; take it back if it is refused later.
-
-    Who said that it helped counts once, whatever ids he had, and not at all where he is the author or shares an e-mail address, a
-    phone, a postal address or an identifier with the author or with somebody who counted already.
-
-    Parameters
-    ----------
-    store : Store
-        Where the rules are.
-    contribution : Contribution
-        As it stands now.
-    program : str
-        Whose rules count.
-    at : datetime
-        Now.
-    valued : int
-        How many others must have said that it helped.
-    actor : str, optional
-        For the audit trail.
-
-    Raises
-    ------
-    InvalidValueError
-        If the budget of the programme is used up.
-    """
-    author, found = contribution.author_id, []
-    with store.begin(actor=actor, cause="points for content") as unit:
-        why = why_not_used(unit, author)
-        balance = 0
-        counted = attrs.evolve(contribution, valued_by=_other_people(unit, contribution))
-        refused = (*reward_refusals(counted, valued=valued), *(() if why is None else (why,)))
-        for rule in rules_of(unit, program, "content"):
-            key = f"content:{contribution.id}:{rule.code}"
-            account, first, beside = _earned_in(unit, author, program, key)
-            if first is None:
-                earn = rule.earn(rule.points, at, contribution.kind)
-                if not refused and at in rule.period and points_allowed(account, earn, at, beside):
-                    posted = post_points(unit, author, program, earn, key=key, at=at)
-                    assert posted.result is not None
-                    balance += posted.result.points
-                    found.append(OrderPoints(rule.code, posted.result.points, 0))
-                continue
-            earned, back = _moved(first, Bucket.EARNED), dict(account.undone).get(first.id, 0)
-            if contribution.moderation is Moderation.REFUSED and back < earned:
-                post_points(unit, author, program, Reverse(key, reason="refused"), key=f"{key}:back", at=at)
-                balance, back = balance - (earned - back), earned
-            found.append(OrderPoints(rule.code, earned, back))
-        take_from_budget(unit, program, balance, at)
-        unit.commit()
-    return ContentPoints(tuple(found), refused)
-
-
-def _other_people(unit: UnitOfWork, contribution: Contribution) -> frozenset[UUID]:
-    """Return those who valued a contribution and are neither its author nor, by anything they share, one person twice."""
-    now = aliases(unit)
-    customers = unit.of(Customer)
-    author = customers.find(now.of(contribution.author_id))
-    known = [] if author is None else [author]
-    counted = set()
-    for id in sorted({now.of(one) for one in contribution.valued_by} - {now.of(contribution.author_id)}):
-        voter = customers.find(id)
-        if voter is not None and not any(shared_identity(voter, other) for other in known):
-            known.append(voter)
-            counted.add(id)
-    return frozenset(counted)
-
-
-def _earned_in(
-    unit: UnitOfWork, member_id: UUID, program: str, key: str
-) -> tuple[PointsAccount, PointsEntry | None, Sequence[PointsAccount]]:
-    """Return the account that has an entry under `key`, or his own, the entry or None, and the customer's other accounts."""
-    held = accounts_of(unit, member_id, program)
-    for account in held:
-        entry = unit.of(PointsEntry).find(named_id(account.id, key))
-        if entry is not None:
-            return account, entry, [one for one in held if one is not account]
-    return held[0], None, held[1:]
-
-
-def _moved(entry: PointsEntry, bucket: Bucket) -> int:
-    return sum(abs(leg.points) for leg in entry.legs if leg.bucket is bucket)
 
 
 def redeem(

@@ -33,8 +33,9 @@ from pycrm.model.referral import (
     judge,
     level_points,
 )
+from pycrm.storage.earnings import earning_rules
 from pycrm.storage.identity import aliases, aliases_of
-from pycrm.storage.ledger import accounts_of, post_points, rules_of, take_from_budget
+from pycrm.storage.ledger import accounts_of, post_points, take_from_budget
 from pycrm.storage.lookups import why_not_used
 from pycrm.storage.protocols import Store, UnitOfWork
 from pycrm.storage.query import Query
@@ -258,7 +259,7 @@ def _pay(unit: UnitOfWork, rules: ReferralProgram, referral: Referral, at: datet
     for member, points in due.items():
         earn = Earn(points, reason=f"referral {referral.code}")
         post_points(unit, member, rules.program, earn, key=f"referral:{referral.id}", at=at)
-    for rule in rules_of(unit, rules.program, "referral"):
+    for rule in earning_rules(unit, rules.program, "referral"):
         member = referral.advocate_id
         own, *beside = accounts_of(unit, member, rules.program)
         earn = rule.earn(rule.points, at, f"referral {referral.code}")
@@ -284,7 +285,7 @@ def _take_back(
         above = [one.advocate_id for batch in unit.of(Referral).stream(brought) for one in batch]
         members.update(dict.fromkeys(above))
     first = f"referral:{referral.id}"
-    keys = [first, *(f"{first}:{rule.code}" for rule in rules_of(unit, rules.program, "referral"))]
+    keys = [first, *(f"{first}:{rule.code}" for rule in earning_rules(unit, rules.program, "referral"))]
     back: dict[UUID, int] = {}
     accounts = {one.id: one for member in members for one in accounts_of(unit, member, rules.program)}
     for account, key in product(accounts.values(), keys):
