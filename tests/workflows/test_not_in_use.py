@@ -19,6 +19,7 @@ from pycrm.model.points_command import Earn
 from pycrm.model.referral import Referral, ReferralProgram, ReferralStatus
 from pycrm.model.reward import Redemption, Reward, RewardKind
 from pycrm.model.source import SourceRecord
+from pycrm.model.time import Period
 from pycrm.report.stored import purchases_of_store
 from pycrm.scoring import ProfileRule, Qualification, ScoringRules
 from pycrm.storage import MemoryStore
@@ -169,6 +170,16 @@ def test_leads_of_whom_is_not_used_are_neither_ranked_nor_moved_nor_converted(st
     hers = next(id for id, who in by_id.items() if who == bea.id)
     with pytest.raises(InvalidValueError, match=words):
         leads.convert(store, hers, at=NOW)
+
+
+@both
+def test_leads_of_whom_is_not_used_are_in_no_rate(store, two, how, words):
+    _, bea = two
+    everybody = leads.rates(store, Period(), at=NOW)
+    stop(store, bea, how)
+    rates = leads.rates(store, Period(), at=NOW)
+    assert [(one.source, one.leads) for one in everybody] == [("all", 2), ("fair", 2)]
+    assert [(one.source, one.leads) for one in rates] == [("all", 1), ("fair", 1)]
 
 
 @both

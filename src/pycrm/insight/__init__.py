@@ -49,6 +49,7 @@ from pycrm.insight.stages import (
     transition_matrix,
 )
 from pycrm.insight.treatment import Floor, TreatmentAudit, TreatmentPolicy, apply_policy
+from pycrm.insight.withholding import MeanBounds, PublishedCounts, mean_bounds, publish_counts
 
 __all__ = [
     "REVIEW",
@@ -62,6 +63,8 @@ __all__ = [
     "GroupMean",
     "GroupRates",
     "LoyaltyIndex",
+    "MeanBounds",
+    "PublishedCounts",
     "ReferralSigns",
     "RepeatSales",
     "RetentionTriangle",
@@ -88,9 +91,11 @@ __all__ = [
     "drivers",
     "identity_groups",
     "loyalty_index",
+    "mean_bounds",
     "net_promoter_score",
     "period_measures",
     "process_efficiency",
+    "publish_counts",
     "referral_signs",
     "repeat_sales",
     "retention_triangle",
