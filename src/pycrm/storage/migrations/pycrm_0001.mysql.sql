@@ -762,6 +762,27 @@ CREATE TABLE contact_policy (
     CONSTRAINT fk_contact_policy_customer_id FOREIGN KEY(tenant, customer_id) REFERENCES customer (tenant, id)
 )CHARSET=utf8mb4 ENGINE=InnoDB COLLATE utf8mb4_0900_bin;
 CREATE INDEX ix_contact_policy_customer_id ON contact_policy (tenant, customer_id, id);
+CREATE TABLE contribution (
+    tenant VARCHAR(64) NOT NULL, 
+    id BINARY(16) NOT NULL, 
+    version BIGINT NOT NULL, 
+    live SMALLINT, 
+    added_at DATETIME(6) NOT NULL, 
+    added_by LONGTEXT, 
+    added_because LONGTEXT, 
+    author_id BINARY(16) NOT NULL, 
+    kind LONGTEXT NOT NULL, 
+    `key` VARCHAR(255) NOT NULL, 
+    made_at DATETIME(6) NOT NULL, 
+    link LONGTEXT, 
+    text_ref LONGTEXT, 
+    disclosed TINYINT(1) NOT NULL, 
+    document LONGTEXT, 
+    PRIMARY KEY (tenant, id), 
+    CONSTRAINT uq_contribution_key UNIQUE (tenant, `key`, live), 
+    CONSTRAINT fk_contribution_author_id FOREIGN KEY(tenant, author_id) REFERENCES customer (tenant, id)
+)CHARSET=utf8mb4 ENGINE=InnoDB COLLATE utf8mb4_0900_bin;
+CREATE INDEX ix_contribution_author_id_made_at ON contribution (tenant, author_id, made_at, id);
 CREATE TABLE customer_fact (
     tenant VARCHAR(64) NOT NULL, 
     id BINARY(16) NOT NULL, 
@@ -1380,6 +1401,24 @@ CREATE TABLE lead_change (
     CONSTRAINT fk_lead_change_lead_id FOREIGN KEY(tenant, lead_id) REFERENCES `lead` (tenant, id)
 )CHARSET=utf8mb4 ENGINE=InnoDB COLLATE utf8mb4_0900_bin;
 CREATE INDEX ix_lead_change_lead_id_occurred_at ON lead_change (tenant, lead_id, occurred_at, id);
+CREATE TABLE moderation_entry (
+    tenant VARCHAR(64) NOT NULL, 
+    id BINARY(16) NOT NULL, 
+    version BIGINT NOT NULL, 
+    live SMALLINT, 
+    added_at DATETIME(6) NOT NULL, 
+    added_by LONGTEXT, 
+    added_because LONGTEXT, 
+    contribution_id BINARY(16) NOT NULL, 
+    verdict LONGTEXT NOT NULL, 
+    moderator LONGTEXT NOT NULL, 
+    at DATETIME(6) NOT NULL, 
+    reason LONGTEXT, 
+    document LONGTEXT, 
+    PRIMARY KEY (tenant, id), 
+    CONSTRAINT fk_moderation_entry_contribution_id FOREIGN KEY(tenant, contribution_id) REFERENCES contribution (tenant, id)
+)CHARSET=utf8mb4 ENGINE=InnoDB COLLATE utf8mb4_0900_bin;
+CREATE INDEX ix_moderation_entry_contribution_id_at ON moderation_entry (tenant, contribution_id, at, id);
 CREATE TABLE offer_outcome (
     tenant VARCHAR(64) NOT NULL, 
     id BINARY(16) NOT NULL, 
@@ -1483,6 +1522,45 @@ CREATE TABLE points_entry (
     CONSTRAINT fk_points_entry_account_id FOREIGN KEY(tenant, account_id) REFERENCES points_account (tenant, id)
 )CHARSET=utf8mb4 ENGINE=InnoDB COLLATE utf8mb4_0900_bin;
 CREATE INDEX ix_points_entry_account_id_number ON points_entry (tenant, account_id, number, id);
+CREATE TABLE vote (
+    tenant VARCHAR(64) NOT NULL, 
+    id BINARY(16) NOT NULL, 
+    version BIGINT NOT NULL, 
+    live SMALLINT, 
+    added_at DATETIME(6) NOT NULL, 
+    added_by LONGTEXT, 
+    added_because LONGTEXT, 
+    contribution_id BINARY(16) NOT NULL, 
+    voter_id BINARY(16) NOT NULL, 
+    kind LONGTEXT NOT NULL, 
+    at DATETIME(6) NOT NULL, 
+    document LONGTEXT, 
+    PRIMARY KEY (tenant, id), 
+    CONSTRAINT fk_vote_contribution_id FOREIGN KEY(tenant, contribution_id) REFERENCES contribution (tenant, id), 
+    CONSTRAINT fk_vote_voter_id FOREIGN KEY(tenant, voter_id) REFERENCES customer (tenant, id)
+)CHARSET=utf8mb4 ENGINE=InnoDB COLLATE utf8mb4_0900_bin;
+CREATE INDEX ix_vote_contribution_id_at ON vote (tenant, contribution_id, at, id);
+CREATE INDEX ix_vote_voter_id ON vote (tenant, voter_id, id);
+CREATE TABLE vote_review (
+    tenant VARCHAR(64) NOT NULL, 
+    id BINARY(16) NOT NULL, 
+    version BIGINT NOT NULL, 
+    live SMALLINT, 
+    added_at DATETIME(6) NOT NULL, 
+    added_by LONGTEXT, 
+    added_because LONGTEXT, 
+    contribution_id BINARY(16) NOT NULL, 
+    voter_id BINARY(16) NOT NULL, 
+    state LONGTEXT NOT NULL, 
+    at DATETIME(6) NOT NULL, 
+    actor LONGTEXT, 
+    document LONGTEXT, 
+    PRIMARY KEY (tenant, id), 
+    CONSTRAINT fk_vote_review_contribution_id FOREIGN KEY(tenant, contribution_id) REFERENCES contribution (tenant, id), 
+    CONSTRAINT fk_vote_review_voter_id FOREIGN KEY(tenant, voter_id) REFERENCES customer (tenant, id)
+)CHARSET=utf8mb4 ENGINE=InnoDB COLLATE utf8mb4_0900_bin;
+CREATE INDEX ix_vote_review_contribution_id_at ON vote_review (tenant, contribution_id, at, id);
+CREATE INDEX ix_vote_review_voter_id ON vote_review (tenant, voter_id, id);
 CREATE TABLE conversion (
     tenant VARCHAR(64) NOT NULL, 
     id BINARY(16) NOT NULL, 

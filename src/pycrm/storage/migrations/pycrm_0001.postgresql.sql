@@ -762,6 +762,27 @@ CREATE TABLE contact_policy (
     CONSTRAINT fk_contact_policy_customer_id FOREIGN KEY(tenant, customer_id) REFERENCES customer (tenant, id)
 );
 CREATE INDEX ix_contact_policy_customer_id ON contact_policy (tenant, customer_id, id) WHERE customer_id IS NOT NULL;
+CREATE TABLE contribution (
+    tenant TEXT COLLATE "C" NOT NULL, 
+    id UUID NOT NULL, 
+    version BIGINT NOT NULL, 
+    live SMALLINT, 
+    added_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    added_by TEXT COLLATE "C", 
+    added_because TEXT COLLATE "C", 
+    author_id UUID NOT NULL, 
+    kind TEXT COLLATE "C" NOT NULL, 
+    key TEXT COLLATE "C" NOT NULL, 
+    made_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    link TEXT COLLATE "C", 
+    text_ref TEXT COLLATE "C", 
+    disclosed BOOLEAN NOT NULL, 
+    document JSONB, 
+    PRIMARY KEY (tenant, id), 
+    CONSTRAINT uq_contribution_key UNIQUE (tenant, key, live), 
+    CONSTRAINT fk_contribution_author_id FOREIGN KEY(tenant, author_id) REFERENCES customer (tenant, id)
+);
+CREATE INDEX ix_contribution_author_id_made_at ON contribution (tenant, author_id, made_at, id);
 CREATE TABLE customer_fact (
     tenant TEXT COLLATE "C" NOT NULL, 
     id UUID NOT NULL, 
@@ -1380,6 +1401,24 @@ CREATE TABLE lead_change (
     CONSTRAINT fk_lead_change_lead_id FOREIGN KEY(tenant, lead_id) REFERENCES lead (tenant, id)
 );
 CREATE INDEX ix_lead_change_lead_id_occurred_at ON lead_change (tenant, lead_id, occurred_at, id);
+CREATE TABLE moderation_entry (
+    tenant TEXT COLLATE "C" NOT NULL, 
+    id UUID NOT NULL, 
+    version BIGINT NOT NULL, 
+    live SMALLINT, 
+    added_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    added_by TEXT COLLATE "C", 
+    added_because TEXT COLLATE "C", 
+    contribution_id UUID NOT NULL, 
+    verdict TEXT COLLATE "C" NOT NULL, 
+    moderator TEXT COLLATE "C" NOT NULL, 
+    at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    reason TEXT COLLATE "C", 
+    document JSONB, 
+    PRIMARY KEY (tenant, id), 
+    CONSTRAINT fk_moderation_entry_contribution_id FOREIGN KEY(tenant, contribution_id) REFERENCES contribution (tenant, id)
+);
+CREATE INDEX ix_moderation_entry_contribution_id_at ON moderation_entry (tenant, contribution_id, at, id);
 CREATE TABLE offer_outcome (
     tenant TEXT COLLATE "C" NOT NULL, 
     id UUID NOT NULL, 
@@ -1483,6 +1522,45 @@ CREATE TABLE points_entry (
     CONSTRAINT fk_points_entry_account_id FOREIGN KEY(tenant, account_id) REFERENCES points_account (tenant, id)
 );
 CREATE INDEX ix_points_entry_account_id_number ON points_entry (tenant, account_id, number, id);
+CREATE TABLE vote (
+    tenant TEXT COLLATE "C" NOT NULL, 
+    id UUID NOT NULL, 
+    version BIGINT NOT NULL, 
+    live SMALLINT, 
+    added_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    added_by TEXT COLLATE "C", 
+    added_because TEXT COLLATE "C", 
+    contribution_id UUID NOT NULL, 
+    voter_id UUID NOT NULL, 
+    kind TEXT COLLATE "C" NOT NULL, 
+    at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    document JSONB, 
+    PRIMARY KEY (tenant, id), 
+    CONSTRAINT fk_vote_contribution_id FOREIGN KEY(tenant, contribution_id) REFERENCES contribution (tenant, id), 
+    CONSTRAINT fk_vote_voter_id FOREIGN KEY(tenant, voter_id) REFERENCES customer (tenant, id)
+);
+CREATE INDEX ix_vote_contribution_id_at ON vote (tenant, contribution_id, at, id);
+CREATE INDEX ix_vote_voter_id ON vote (tenant, voter_id, id);
+CREATE TABLE vote_review (
+    tenant TEXT COLLATE "C" NOT NULL, 
+    id UUID NOT NULL, 
+    version BIGINT NOT NULL, 
+    live SMALLINT, 
+    added_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    added_by TEXT COLLATE "C", 
+    added_because TEXT COLLATE "C", 
+    contribution_id UUID NOT NULL, 
+    voter_id UUID NOT NULL, 
+    state TEXT COLLATE "C" NOT NULL, 
+    at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    actor TEXT COLLATE "C", 
+    document JSONB, 
+    PRIMARY KEY (tenant, id), 
+    CONSTRAINT fk_vote_review_contribution_id FOREIGN KEY(tenant, contribution_id) REFERENCES contribution (tenant, id), 
+    CONSTRAINT fk_vote_review_voter_id FOREIGN KEY(tenant, voter_id) REFERENCES customer (tenant, id)
+);
+CREATE INDEX ix_vote_review_contribution_id_at ON vote_review (tenant, contribution_id, at, id);
+CREATE INDEX ix_vote_review_voter_id ON vote_review (tenant, voter_id, id);
 CREATE TABLE conversion (
     tenant TEXT COLLATE "C" NOT NULL, 
     id UUID NOT NULL, 

@@ -811,6 +811,28 @@ CREATE TABLE contact_policy (
 )
  STRICT;
 CREATE INDEX ix_contact_policy_customer_id ON contact_policy (tenant, customer_id, id) WHERE customer_id IS NOT NULL;
+CREATE TABLE contribution (
+    tenant TEXT NOT NULL, 
+    id BLOB NOT NULL, 
+    version INTEGER NOT NULL, 
+    live INTEGER, 
+    added_at TEXT NOT NULL, 
+    added_by TEXT, 
+    added_because TEXT, 
+    author_id BLOB NOT NULL, 
+    kind TEXT NOT NULL, 
+    "key" TEXT NOT NULL, 
+    made_at TEXT NOT NULL, 
+    link TEXT, 
+    text_ref TEXT, 
+    disclosed INTEGER NOT NULL, 
+    document TEXT, 
+    PRIMARY KEY (tenant, id), 
+    CONSTRAINT uq_contribution_key UNIQUE (tenant, "key", live), 
+    CONSTRAINT fk_contribution_author_id FOREIGN KEY(tenant, author_id) REFERENCES customer (tenant, id)
+)
+ STRICT;
+CREATE INDEX ix_contribution_author_id_made_at ON contribution (tenant, author_id, made_at, id);
 CREATE TABLE customer_fact (
     tenant TEXT NOT NULL, 
     id BLOB NOT NULL, 
@@ -1456,6 +1478,25 @@ CREATE TABLE lead_change (
 )
  STRICT;
 CREATE INDEX ix_lead_change_lead_id_occurred_at ON lead_change (tenant, lead_id, occurred_at, id);
+CREATE TABLE moderation_entry (
+    tenant TEXT NOT NULL, 
+    id BLOB NOT NULL, 
+    version INTEGER NOT NULL, 
+    live INTEGER, 
+    added_at TEXT NOT NULL, 
+    added_by TEXT, 
+    added_because TEXT, 
+    contribution_id BLOB NOT NULL, 
+    verdict TEXT NOT NULL, 
+    moderator TEXT NOT NULL, 
+    at TEXT NOT NULL, 
+    reason TEXT, 
+    document TEXT, 
+    PRIMARY KEY (tenant, id), 
+    CONSTRAINT fk_moderation_entry_contribution_id FOREIGN KEY(tenant, contribution_id) REFERENCES contribution (tenant, id)
+)
+ STRICT;
+CREATE INDEX ix_moderation_entry_contribution_id_at ON moderation_entry (tenant, contribution_id, at, id);
 CREATE TABLE offer_outcome (
     tenant TEXT NOT NULL, 
     id BLOB NOT NULL, 
@@ -1563,6 +1604,47 @@ CREATE TABLE points_entry (
 )
  STRICT;
 CREATE INDEX ix_points_entry_account_id_number ON points_entry (tenant, account_id, number, id);
+CREATE TABLE vote (
+    tenant TEXT NOT NULL, 
+    id BLOB NOT NULL, 
+    version INTEGER NOT NULL, 
+    live INTEGER, 
+    added_at TEXT NOT NULL, 
+    added_by TEXT, 
+    added_because TEXT, 
+    contribution_id BLOB NOT NULL, 
+    voter_id BLOB NOT NULL, 
+    kind TEXT NOT NULL, 
+    at TEXT NOT NULL, 
+    document TEXT, 
+    PRIMARY KEY (tenant, id), 
+    CONSTRAINT fk_vote_contribution_id FOREIGN KEY(tenant, contribution_id) REFERENCES contribution (tenant, id), 
+    CONSTRAINT fk_vote_voter_id FOREIGN KEY(tenant, voter_id) REFERENCES customer (tenant, id)
+)
+ STRICT;
+CREATE INDEX ix_vote_contribution_id_at ON vote (tenant, contribution_id, at, id);
+CREATE INDEX ix_vote_voter_id ON vote (tenant, voter_id, id);
+CREATE TABLE vote_review (
+    tenant TEXT NOT NULL, 
+    id BLOB NOT NULL, 
+    version INTEGER NOT NULL, 
+    live INTEGER, 
+    added_at TEXT NOT NULL, 
+    added_by TEXT, 
+    added_because TEXT, 
+    contribution_id BLOB NOT NULL, 
+    voter_id BLOB NOT NULL, 
+    state TEXT NOT NULL, 
+    at TEXT NOT NULL, 
+    actor TEXT, 
+    document TEXT, 
+    PRIMARY KEY (tenant, id), 
+    CONSTRAINT fk_vote_review_contribution_id FOREIGN KEY(tenant, contribution_id) REFERENCES contribution (tenant, id), 
+    CONSTRAINT fk_vote_review_voter_id FOREIGN KEY(tenant, voter_id) REFERENCES customer (tenant, id)
+)
+ STRICT;
+CREATE INDEX ix_vote_review_contribution_id_at ON vote_review (tenant, contribution_id, at, id);
+CREATE INDEX ix_vote_review_voter_id ON vote_review (tenant, voter_id, id);
 CREATE TABLE conversion (
     tenant TEXT NOT NULL, 
     id BLOB NOT NULL, 
