@@ -64,6 +64,9 @@ def _looked(core: _Core, connection: sa.Connection) -> str | None:
 def create_schema(core: _Core) -> None:
     """Make the missing tables and columns and write down the revision."""
     if core.host is not None:
+        if core.dialect.name == "sqlite":
+            # Heard outside a transaction alone, and the first table begins one.
+            core.host.exec_driver_sql("PRAGMA foreign_keys = ON")
         _make(core, core.host)
         return
     with core.engine.connect() as connection:
