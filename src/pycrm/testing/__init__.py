@@ -1,6 +1,7 @@
 """For those who extend us: the contract that proves a store, and strategies for every noun it keeps; needs ``pip install 'pycrm-domain[testing]'``."""
 
 from pycrm.testing.contract import StoreContract, store_contract
+from pycrm.testing.entities import entities, entities_with_references
 from pycrm.testing.requirements import Requirements
 from pycrm.testing.strategies import (
     contributions,
@@ -24,6 +25,8 @@ __all__ = [
     "contributions",
     "custom_fields",
     "customers",
+    "entities",
+    "entities_with_references",
     "interactions",
     "moderation_entries",
     "moneys",
