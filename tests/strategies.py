@@ -55,7 +55,7 @@ from pycrm.model.knowledge import CustomerFact, FactKind, FactOrigin, Topic
 from pycrm.model.knowledge_plan import Approach, KnowledgePlan, WantedTopic
 from pycrm.model.lead import ALLOWED_LEAD_STATES, Conversion, Lead, LeadChange
 from pycrm.model.lead_magnet import LeadMagnet, MagnetClaim
-from pycrm.model.lifecycle import ALLOWED, Stage, StageChange
+from pycrm.model.lifecycle import ALLOWED, Stage, StageChange, StageRetraction
 from pycrm.model.merge import MatchDecision, MatchQuestion
 from pycrm.model.money import Money, MoneyAt
 from pycrm.model.newsletter import Newsletter
@@ -451,6 +451,12 @@ def stage_changes(draw):
         forced=forced,
         note=draw(text() if forced else maybe(text())),
     )
+
+
+stage_retractions = st.builds(
+    StageRetraction,
+    **_entity(customer_id=ids, change_id=ids, recorded_at=instants, policy_version=text()),
+)
 
 
 @st.composite
@@ -1514,6 +1520,7 @@ ENTITIES = {
     Snapshot: snapshots(),
     SourceRecord: source_records,
     StageChange: stage_changes(),
+    StageRetraction: stage_retractions,
     TreatmentPlan: treatment_plans(),
     UnallocatedRefund: unallocated_refunds,
 }

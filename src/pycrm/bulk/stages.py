@@ -18,7 +18,7 @@ __all__ = ["StageSteps", "derive_stages"]
 
 _KINDS = {str(kind): rank for kind, rank in RANKS.items()}
 _STAGES: Mapping[str, Stage] = {str(stage): stage for stage in Stage}
-_VALUED = [RANKS[kind] for kind in (EventKind.SCORED, EventKind.CSAT, EventKind.NPS)]
+_VALUED = [RANKS[kind] for kind in (EventKind.SCORED, EventKind.CSAT, EventKind.NPS, EventKind.ALIVE)]
 
 
 @frozen(kw_only=True, eq=False)
@@ -37,6 +37,8 @@ class StageSteps:
         Why.
     event : ndarray of int
         The row of the event it rests on.
+    recorded_at : ndarray of datetime64[us]
+        When we knew all it was derived from, in UTC; `occurred_at` where the events say nothing of it.
     """
 
     customer: NDArray[Any]
@@ -45,6 +47,7 @@ class StageSteps:
     occurred_at: NDArray[np.datetime64]
     reason: NDArray[np.str_]
     event: NDArray[np.int64]
+    recorded_at: NDArray[np.datetime64]
 
     def __len__(self) -> int:
         return len(self.customer)
@@ -107,6 +110,7 @@ def derive_stages(
     value: ArrayLike | None = None,
     to: ArrayLike | None = None,
     id: ArrayLike | None = None,
+    known_at: ArrayLike | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> StageSteps:
     """Derive the stages of all customers from their events.
@@ -124,12 +128,14 @@ def derive_stages(
     policy : LifecyclePolicy, optional
         The thresholds; the default policy unless given.
     value : array_like of float, optional
-        Scores of ``scored``, ``csat`` and ``nps``; NaN elsewhere.
+        Scores of ``scored``, ``csat`` and ``nps``, probabilities of ``alive``; NaN elsewhere.
     to : array_like of str, optional
         Stages of ``forced``; "" elsewhere.
     id : array_like, optional
         Of the record each rests on: breaks ties of one instant and kind, and the same kind and id of a customer twice count once.
         The row unless given.
+    known_at : array_like of datetime64, optional
+        When we knew, in UTC; `at` unless given.
     progress : callable, optional
         Called with the number of customers done, now and then.
 
@@ -156,10 +162,18 @@ def derive_stages(
     given = {name: np.asarray(column) for name, column in columns.items() if column is not None and name != "at"}
     times = utc_times("at", at)
     given["at"] = times
+    if known_at is not None:
+        given["known_at"] = utc_times("known_at", known_at)
     for name, column in given.items():
         if len(column) != rows:
             raise InvalidDataError(name, None, len(column), f"give {rows} values, one per event")
     _first("at", np.isnat(times), "give the time of the event")
+    if "known_at" in given:
+        _first(
+            "known_at",
+            ~(given["known_at"] >= times),
+            "give when the event was known; nothing is known before it happens",
+        )
     ranks = _coded("kind", given["kind"], list(_KINDS))
     scores = given["value"].astype(float) if "value" in given else np.full(rows, np.nan)
     _first("value", np.isin(ranks, _VALUED) & np.isnan(scores), "a score is missing; a rating has one")
@@ -187,18 +201,32 @@ def derive_stages(
     until = int(end.astype(np.int64))
     owner: list[int] = []
     found: list[tuple[Stage | None, Stage, int, str, int]] = []
+    rests: list[int] = []
     for number in range(len(members)):
         begin = starts[number]
         steps = walk(events[begin : starts[number + 1]], policy, until)
         owner.extend([number] * len(steps))
-        found.extend((before, after, when, why, listed[begin + index]) for before, after, when, why, index in steps)
+        found.extend((before, after, when, why, listed[begin + index]) for before, after, when, why, index, _ in steps)
+        rests.extend(begin + step[5] for step in steps)
         if progress is not None and number % 10_000 == 0:
             progress(number)
+    happened = np.asarray([step[2] for step in found], dtype=np.int64).astype("datetime64[us]")
     return StageSteps(
         customer=members[np.asarray(owner, dtype=np.int64)],
         from_stage=np.asarray(["" if step[0] is None else str.__str__(step[0]) for step in found], dtype=np.str_),
         to_stage=np.asarray([str.__str__(step[1]) for step in found], dtype=np.str_),
-        occurred_at=np.asarray([step[2] for step in found], dtype=np.int64).astype("datetime64[us]"),
+        occurred_at=happened,
         reason=np.asarray([step[3] for step in found], dtype=np.str_),
         event=np.asarray([step[4] for step in found], dtype=np.int64),
+        recorded_at=np.maximum(happened, _known(given.get("known_at", times)[order], code[order])[rests]),
     )
+
+
+def _known(times: NDArray[Any], code: NDArray[np.int64]) -> NDArray[Any]:
+    """Return when each event of a customer and all before it were known; events stand customer by customer."""
+    moments, place = np.unique(times, return_inverse=True)
+    if not len(moments):
+        return times
+    # Places are small, so that a customer's code above them does not overflow.
+    whole = np.maximum.accumulate(code * len(moments) + place.reshape(-1))
+    return np.asarray(moments[whole - code * len(moments)])

@@ -25,7 +25,7 @@ from pycrm.model.interaction import Interaction
 from pycrm.model.knowledge import CustomerFact
 from pycrm.model.lead import Conversion, Lead, LeadChange
 from pycrm.model.lead_magnet import MagnetClaim
-from pycrm.model.lifecycle import StageChange
+from pycrm.model.lifecycle import StageChange, StageRetraction
 from pycrm.model.merge import MatchDecision, MatchQuestion
 from pycrm.model.next_step import NextStep
 from pycrm.model.offer import OfferDecision
@@ -326,6 +326,14 @@ HANDLINGS: Mapping[type[Any], Handling] = {
                 "note": lambda change: None if change.note is None else BLANK,
                 "actor": lambda change: None if change.actor is None else Actor(ActorKind.SYSTEM, BLANK),
             },
+        ),
+        Handling(
+            model=StageRetraction,
+            purpose="to know how the relationship went on, and what we thought of it before we knew better",
+            use="the stage of a customer, now and as it was known then",
+            since="recorded_at",
+            subjects=("customer_id",),
+            fields=_all(_S.KEY, "customer_id change_id") | _all(_S.STATISTICS, "recorded_at policy_version"),
         ),
         Handling(
             model=Assessment,

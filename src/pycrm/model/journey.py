@@ -12,7 +12,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from statistics import median
 from types import MappingProxyType, SimpleNamespace
 from typing import Any, TypeAlias
@@ -39,6 +39,7 @@ __all__ = [
     "derive",
     "time_in_stage",
     "walk",
+    "win_back_count",
 ]
 
 
@@ -64,6 +65,7 @@ class EventKind(StrEnum):
     CANCELLED = "cancelled"
     GOODBYE = "goodbye"
     UNANSWERED = "unanswered"
+    ALIVE = "alive"
     INVALID = "invalid"
     REFUSED = "refused"
     FORCED = "forced"
@@ -104,7 +106,7 @@ class LifecycleEvent:
     known_at : datetime, optional
         When we knew; `at` unless given, and never before it.
     value : float, optional
-        The score of SCORED, CSAT and NPS.
+        The score of SCORED, CSAT and NPS; the probability of ALIVE.
     to : Stage, optional
         Where a FORCED step leads; it also needs `actor` and `note`.
     actor : Actor, optional
@@ -130,7 +132,7 @@ class LifecycleEvent:
             raise InvalidValueError(
                 "known_at", self.known_at, "nothing is known before it happens; check the two clocks"
             )
-        if self.kind in {_K.SCORED, _K.CSAT, _K.NPS}:
+        if self.kind in {_K.SCORED, _K.CSAT, _K.NPS, _K.ALIVE}:
             number = isinstance(self.value, int | float) and not isinstance(self.value, bool)
             if not number or self.value != self.value:  # NaN is unequal to itself
                 raise InvalidValueError("value", self.value, f"{self.kind} needs its score")
@@ -168,6 +170,8 @@ class LifecyclePolicy:
         The shortest time between entering loyalty and losing it by a rating, and between losing it and entering again.
     silence_factor, silence_floor
         A buyer is gone after a silence longer than both the factor times the median gap of his own orders, and the floor.
+    churned_below : float, optional
+        A buyer without contract is gone, too, when an ALIVE event gives him a probability below this one; none unless given.
     unanswered, unanswered_window
         So many of our touches in so long without an answer disqualify a lead.
     """
@@ -184,6 +188,7 @@ class LifecyclePolicy:
     min_dwell: timedelta = field(default=timedelta(days=30), validator=_is_above_zero)
     silence_factor: float = 3.0
     silence_floor: timedelta = field(default=timedelta(days=180), validator=_is_above_zero)
+    churned_below: float | None = field(default=None, validator=optional(is_fraction))
     unanswered: int = field(default=5, validator=at_least(1))
     unanswered_window: timedelta = field(default=timedelta(days=90), validator=_is_above_zero)
 
@@ -194,8 +199,8 @@ class LifecyclePolicy:
             raise InvalidValueError("silence_factor", self.silence_factor, "give a number above 0")
 
 
-Step: TypeAlias = tuple["Stage | None", Stage, int, str, int]
-"""From, to, when (microseconds since 1970), why, and the index of the event it rests on."""
+Step: TypeAlias = tuple["Stage | None", Stage, int, str, int, int]
+"""From, to, when (microseconds since 1970), why, the index of the event it rests on, and of the last one it was derived from."""
 Row: TypeAlias = tuple[int, int, "float | None", "Stage | None"]
 """When, the rank of the kind, the score, and where a forced step leads."""
 
@@ -207,7 +212,7 @@ class _Walk:
     """What is remembered of a customer on the way through his events."""
 
     __slots__ = (
-        "bought", "clicks", "contract", "dwell", "entered", "floor", "index", "lost_loyalty", "open_cases", "orders", "policy",
+        "bought", "clicks", "contract", "dwell", "entered", "floor", "index", "last", "lost_loyalty", "open_cases", "orders", "policy",
         "praised", "sign", "sign_index", "stage", "steps", "unanswered",
     )  # fmt: skip
 
@@ -217,7 +222,7 @@ class _Walk:
         self.floor = policy.silence_floor // _MICROSECOND
         self.stage: Stage | None = None
         self.steps: list[Step] = []
-        self.entered = self.index = self.orders = self.open_cases = 0
+        self.entered = self.index = self.last = self.orders = self.open_cases = 0
         self.bought: list[int] = []
         self.clicks: list[int] = []
         self.unanswered: list[int] = []
@@ -226,7 +231,7 @@ class _Walk:
         self.sign = self.sign_index = 0
 
     def go(self, to: Stage, at: int, reason: str) -> None:
-        self.steps.append((self.stage, to, at, reason, self.index))
+        self.steps.append((self.stage, to, at, reason, self.index, self.last))
         if self.stage is Stage.LOYALTY:
             self.lost_loyalty = at
         if to is Stage.ACQUISITION:
@@ -327,6 +332,11 @@ class _Walk:
             if stage is Stage.LOYALTY:
                 self.praised = False
                 self.go(Stage.FULFILMENT, at, "expectation_broken")
+        elif kind == _R.ALIVE:
+            is_buyer = stage is Stage.FULFILMENT or stage is Stage.LOYALTY
+            limit = policy.churned_below
+            if is_buyer and not self.contract and limit is not None and value is not None and value < limit:
+                self.go(Stage.CHURNED, at, "inactive")
         elif kind in {_R.CANCELLED, _R.GOODBYE}:
             self.contract = False
             if stage is Stage.FULFILMENT or stage is Stage.LOYALTY:
@@ -346,7 +356,7 @@ class _Walk:
     def take(self, index: int, at: int, kind: int, value: float | None, to: Stage | None) -> None:
         if at - self.sign > self.floor:
             self.fall_silent(at)
-        self.index = index
+        self.index = self.last = index
         if _BUYS[kind]:
             self.bought_at(at, kind)
         elif _INBOUND[kind]:
@@ -438,8 +448,10 @@ def derive(
         return ()
     owner = next(iter(whose)) if customer_id is None else customer_id
     rows = [(_micros(each.at), RANKS[each.kind], each.value, each.to) for each in once]
+    # Had one of the events before it been another, the step might have been: it was known when all of them were.
+    known_by = list(accumulate((each.known for each in once), max))
     changes = []
-    for number, (before, after, micros, reason, index) in enumerate(walk(rows, policy, _micros(as_of))):
+    for number, (before, after, micros, reason, index, last) in enumerate(walk(rows, policy, _micros(as_of))):
         event, at = once[index], _EPOCH + micros * _MICROSECOND
         forced = reason == "forced"
         changes.append(
@@ -449,7 +461,7 @@ def derive(
                 from_stage=before,
                 to_stage=after,
                 occurred_at=at,
-                recorded_at=max(at, event.known),
+                recorded_at=max(at, known_by[last]),
                 reason=reason,
                 evidence=(EvidenceRef(str(event.kind), event.id, event.at),),
                 policy_version=policy.version,
@@ -459,6 +471,17 @@ def derive(
             )
         )
     return tuple(changes)
+
+
+def win_back_count(history: Iterable[StageChange]) -> int:
+    """Return how often a customer was won back: bought again after he had left.
+
+    Examples
+    --------
+    >>> win_back_count([])
+    0
+    """
+    return sum(change.reason == "won_back" for change in history)
 
 
 def time_in_stage(history: Sequence[StageChange], as_of: datetime) -> Mapping[Stage, timedelta]:

@@ -17,9 +17,9 @@ from pycrm.errors import InvalidTransitionError, InvalidValueError
 from pycrm.model.checks import is_a, is_code, is_line, optional, tuple_of
 from pycrm.model.entity import Entity
 from pycrm.model.evidence import Actor, EvidenceRef
-from pycrm.model.time import in_utc, is_instant
+from pycrm.model.time import in_utc, instant, is_instant
 
-__all__ = ["ALLOWED", "Stage", "StageChange", "stage_of"]
+__all__ = ["ALLOWED", "Stage", "StageChange", "StageRetraction", "stage_of", "standing_stages"]
 
 
 class Stage(StrEnum):
@@ -104,6 +104,84 @@ class StageChange(Entity):
             raise InvalidValueError("forced", self.forced, "a forced step names its actor and, as note, its reason")
 
 
+@frozen(kw_only=True)
+class StageRetraction(Entity):
+    """That a step is not held any more: what was learned later does not lead to it. The step itself stays.
+
+    Parameters
+    ----------
+    customer_id : UUID
+        Whose.
+    change_id : UUID
+        The step.
+    recorded_at : datetime
+        Since when we know better.
+    policy_version : str
+        Which rules decided.
+    """
+
+    customer_id: UUID = field(validator=is_a(UUID))
+    change_id: UUID = field(validator=is_a(UUID))
+    recorded_at: datetime = field(converter=in_utc, validator=is_instant)
+    policy_version: str = field(default="1", validator=is_line)
+
+
+def standing_stages(
+    changes: Iterable[StageChange],
+    retractions: Iterable[StageRetraction] = (),
+    *,
+    known_at: datetime | None = None,
+) -> tuple[StageChange, ...]:
+    """Return the steps of one customer that hold, in their turn: all that were recorded, less those that were retracted.
+
+    Parameters
+    ----------
+    changes : iterable of StageChange
+        Everything that was ever written of him.
+    retractions : iterable of StageRetraction
+        Which of it is not held any more.
+    known_at : datetime, optional
+        As it was known then; as it is known now unless given.
+
+    Examples
+    --------
+    >>> from datetime import UTC
+    >>> from uuid import UUID
+    >>> ana, may, june = UUID(int=1), datetime(2026, 5, 1, tzinfo=UTC), datetime(2026, 6, 1, tzinfo=UTC)
+    >>> step = StageChange(customer_id=ana, to_stage=Stage.AWARENESS, occurred_at=may, recorded_at=may, reason="first_touch")
+    >>> wrong = StageRetraction(customer_id=ana, change_id=step.id, recorded_at=june)
+    >>> len(standing_stages([step], [wrong])), len(standing_stages([step], [wrong], known_at=may))
+    (0, 1)
+    """
+    until = None if known_at is None else instant(known_at)
+    gone = {one.change_id for one in retractions if until is None or one.recorded_at <= until}
+    return in_turn(one for one in changes if one.id not in gone and (until is None or one.recorded_at <= until))
+
+
+def in_turn(changes: Iterable[StageChange]) -> tuple[StageChange, ...]:
+    """Return steps by when they happened; those of one instant so that each starts where the one before it ended, if they can."""
+    waiting = sorted(changes, key=_when)
+    found: list[StageChange] = []
+    while waiting:
+        now = waiting[0].occurred_at
+        here = [each for each in waiting if each.occurred_at == now]
+        del waiting[: len(here)]
+        found += _chained(found[-1].to_stage if found else None, here) or here
+    return tuple(found)
+
+
+def _chained(stage: Stage | None, steps: list[StageChange]) -> list[StageChange] | None:
+    """Return the steps so that each starts where the one before it ended; None if there is no such order."""
+    if not steps:
+        return []
+    for number, step in enumerate(steps):
+        if step.from_stage is stage:
+            rest = _chained(step.to_stage, steps[:number] + steps[number + 1 :])
+            if rest is not None:
+                return [step, *rest]
+    return None
+
+
 def stage_of(history: Iterable[StageChange], at: datetime) -> Stage | None:
     """Return the stage a history leads to at that time; None before its first entry.
 
@@ -115,16 +193,11 @@ def stage_of(history: Iterable[StageChange], at: datetime) -> Stage | None:
         If a step does not start where the one before it ended.
     """
     stage: Stage | None = None
-    waiting = sorted((change for change in history if change.occurred_at <= at), key=_when)
-    while waiting:
-        now = waiting[0].occurred_at
-        here = (each for each in waiting if each.occurred_at == now and each.from_stage is stage)
-        step = next(here, None)
-        if step is None:
+    for step in in_turn(change for change in history if change.occurred_at <= at):
+        if step.from_stage is not stage:
             raise InvalidTransitionError(
-                str(stage or "nothing"), str(waiting[0].to_stage), {str(allowed) for allowed in ALLOWED[stage]}
+                str(stage or "nothing"), str(step.to_stage), {str(allowed) for allowed in ALLOWED[stage]}
             )
-        waiting.remove(step)
         stage = step.to_stage
     return stage
 

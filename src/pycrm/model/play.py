@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 from itertools import pairwise
@@ -15,7 +15,7 @@ from pycrm.model.checks import at_least, is_a, is_code, is_line
 from pycrm.model.contact import Channel, channel_code
 from pycrm.model.entity import Entity
 from pycrm.model.intent import IntentKind
-from pycrm.model.lifecycle import Stage, StageChange
+from pycrm.model.lifecycle import Stage, StageChange, in_turn
 from pycrm.model.time import instant
 
 __all__ = ["Play", "PlayAction", "PlayDue", "PlayTrigger", "plays_due"]
@@ -148,15 +148,12 @@ def plays_due(plays: Iterable[Play], history: Iterable[StageChange], at: datetim
     ['hello']
     """
     now = instant(at)
-    steps = sorted(
-        (change for change in history if change.occurred_at <= now),
-        key=lambda change: (change.occurred_at, str(change.id)),
-    )
+    steps = in_turn(change for change in history if change.occurred_at <= now)
     found = [due for play in plays for due in _moments(play, steps) if due.since <= now <= due.since + play.patience]
     return tuple(sorted(found, key=lambda due: (due.since, due.play.code)))
 
 
-def _moments(play: Play, steps: list[StageChange]) -> Iterator[PlayDue]:
+def _moments(play: Play, steps: Sequence[StageChange]) -> Iterator[PlayDue]:
     """Yield every time at which a play came due."""
     if play.trigger is PlayTrigger.EXIT:
         for before, after in pairwise(steps):

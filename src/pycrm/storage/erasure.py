@@ -16,7 +16,7 @@ from attrs import field, frozen
 from pycrm.errors import InvalidValueError, NotFound
 from pycrm.model.erased_keys import key_digest
 from pycrm.model.feed import FEED_ID, ChangeFeed, FeedEvent
-from pycrm.model.lifecycle import Stage, StageChange
+from pycrm.model.lifecycle import Stage, StageChange, StageRetraction, standing_stages
 from pycrm.model.predicate import where
 from pycrm.model.privacy import BLANK, Fate, Handling, RequestKind, SubjectRequest
 from pycrm.model.source import SourceRecord
@@ -194,7 +194,7 @@ def _is_clean(unit: Any, map: EntityMap, row: Any) -> bool:
 def _leave(means: Any, person: Person, at: datetime) -> int:
     """Write the stage `erased`, which nothing follows, behind each history that has not got it."""
     last: dict[UUID, StageChange] = {}
-    for change in sorted(person.of(StageChange), key=lambda change: (change.occurred_at, str(change.id))):
+    for change in standing_stages(person.of(StageChange), person.of(StageRetraction)):
         last[change.customer_id] = change
     added = 0
     for customer_id, change in last.items():

@@ -27,7 +27,7 @@ from pycrm.model.knowledge import CustomerFact
 from pycrm.model.knowledge_plan import KnowledgePlan
 from pycrm.model.lead import Conversion, Lead, LeadChange
 from pycrm.model.lead_magnet import LeadMagnet, MagnetClaim
-from pycrm.model.lifecycle import StageChange
+from pycrm.model.lifecycle import StageChange, StageRetraction
 from pycrm.model.merge import MatchDecision, MatchQuestion
 from pycrm.model.newsletter import Newsletter
 from pycrm.model.next_step import NextStep
@@ -109,6 +109,12 @@ def default_maps() -> tuple[EntityMap, ...]:
         ),
         EntityMap.of(ConsentEntry, references=of_customer, indexes=[("customer_id", "captured_at")], append_only=True),
         EntityMap.of(StageChange, references=of_customer, indexes=[("customer_id", "occurred_at")], append_only=True),
+        EntityMap.of(
+            StageRetraction,
+            references=of_customer | {"change_id": StageChange},
+            indexes=["customer_id"],
+            append_only=True,
+        ),
         EntityMap.of(SourceRecord, unique=[("source", "key")], indexes=[("received_at",)]),
         EntityMap.of(
             IdentityLink,

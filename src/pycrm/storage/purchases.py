@@ -60,13 +60,14 @@ def purchases(unit: UnitOfWork, until: datetime, *, lines: bool = False, rows: i
         held = read_columns(unit, within, _READ)
         found = len(held["customer_id"])
         if found:
-            yield _part(held, until, lines)
+            yield as_columns(held, until, lines)
         # The next span is as long as would have held what was asked for, within reason.
         span = min(max(span * min(max(rows / max(found, 1), 0.1), 8.0), _SHORTEST), _LONGEST)
         start = end
 
 
-def _part(held: Any, until: datetime, wanted: bool) -> Columns:
+def as_columns(held: Any, until: datetime, wanted: bool) -> Columns:
+    """Return what the columns `_READ` of orders brought until then; a cancelled order is left out."""
     made: Columns = {
         name: [] for name in ("customer", "time", "currency", "gross", "amount", "refunds", "cost", "lines")
     }

@@ -15,7 +15,7 @@ from pycrm.model.customer import Customer
 from pycrm.model.entity import Entity
 from pycrm.model.intent import ContactIntent
 from pycrm.model.interaction import Interaction
-from pycrm.model.lifecycle import StageChange
+from pycrm.model.lifecycle import StageChange, StageRetraction, standing_stages
 from pycrm.model.offer import OfferDecision
 from pycrm.model.order import Order, UnallocatedRefund
 from pycrm.model.predicate import where
@@ -121,7 +121,10 @@ def customer_view(store: Store, id: UUID, as_of: datetime) -> CustomerView:
             refunds=_ledger(unit, UnallocatedRefund, ids, "at", until),
             interactions=_ledger(unit, Interaction, ids, "occurred_at", until),
             consents=tuple(consents.get(home, ())),
-            stages=_ledger(unit, StageChange, ids, "occurred_at", until),
+            stages=standing_stages(
+                _ledger(unit, StageChange, ids, "occurred_at", until),
+                _ledger(unit, StageRetraction, ids, "recorded_at", until),
+            ),
             intents=_ledger(unit, ContactIntent, ids, "created_at", until),
             decisions=_ledger(unit, OfferDecision, ids, "decided_at", until),
             assessment=found[-1] if found else None,

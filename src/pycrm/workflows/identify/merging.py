@@ -15,7 +15,7 @@ from pycrm.model.consent import ConsentEntry
 from pycrm.model.customer import Customer
 from pycrm.model.entity import new_id
 from pycrm.model.interaction import Interaction
-from pycrm.model.lifecycle import Stage, StageChange, stage_of
+from pycrm.model.lifecycle import Stage, StageChange, StageRetraction, stage_of, standing_stages
 from pycrm.model.merge import MatchDecision, MatchQuestion, decisions_in_force
 from pycrm.model.order import Order
 from pycrm.model.source import IdentityLink, SourceRecord, identities
@@ -499,7 +499,9 @@ def file_of(store: Store, customer_id: UUID, *, at: datetime) -> CustomerFile:
         customer = unit.of(Customer).get(home)
         records = records_of(unit, [home]).get(home, ())
         consents = united_consents(few(unit, ConsentEntry, "customer_id", ids), known, at).get(home, ())
-        stages = few(unit, StageChange, "customer_id", ids)
+        stages = standing_stages(
+            few(unit, StageChange, "customer_id", ids), few(unit, StageRetraction, "customer_id", ids)
+        )
         return CustomerFile(
             customer=customer,
             ids=ids,

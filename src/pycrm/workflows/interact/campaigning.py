@@ -16,7 +16,7 @@ from pycrm.model.customer import Customer
 from pycrm.model.evidence import EvidenceRef, Reason
 from pycrm.model.facts import facts_of
 from pycrm.model.intent import ContactIntent
-from pycrm.model.lifecycle import StageChange
+from pycrm.model.lifecycle import StageChange, StageRetraction
 from pycrm.model.play import Play, PlayAction, PlayDue, plays_due
 from pycrm.model.predicate import evaluate, where
 from pycrm.model.segment import SegmentMembership
@@ -310,9 +310,10 @@ def play(
         )
         dialogue.refuse_earlier(now)
         gate = Gate.of(unit, known, dialogue, now, policies, within)
+        gone = set(read_columns(unit, Query(StageRetraction, where("recorded_at") <= now), ["change_id"])["change_id"])
         history: dict[UUID, list[StageChange]] = {}
         for batch in unit.of(StageChange).stream(Query(StageChange, where("occurred_at") <= now)):
-            for change in batch:
+            for change in (one for one in batch if one.id not in gone):
                 history.setdefault(known.of(change.customer_id), []).append(change)
         due = [one for who in sorted(history, key=str) for one in plays_due(plays, history[who], now)]
         runs = sorted({one.key for one in due})
