@@ -247,6 +247,7 @@ if TYPE_CHECKING:
         activity_status,
         derive,
         time_in_stage,
+        win_back_count,
     )
     from pycrm.model.knowledge import (
         CustomerFact,
@@ -288,7 +289,9 @@ if TYPE_CHECKING:
         ALLOWED,
         Stage,
         StageChange,
+        StageRetraction,
         stage_of,
+        standing_stages,
     )
     from pycrm.model.merge import (
         MatchDecision,
@@ -785,6 +788,7 @@ _HOME = {
     "SourceRecord": "pycrm.model.source",
     "Stage": "pycrm.model.lifecycle",
     "StageChange": "pycrm.model.lifecycle",
+    "StageRetraction": "pycrm.model.lifecycle",
     "StatementLine": "pycrm.model.points_statement",
     "StepOption": "pycrm.model.next_step",
     "StoreError": "pycrm.errors",
@@ -882,11 +886,13 @@ _HOME = {
     "reward_refusals": "pycrm.model.contribution",
     "shared_identity": "pycrm.model.referral",
     "stage_of": "pycrm.model.lifecycle",
+    "standing_stages": "pycrm.model.lifecycle",
     "time_in_stage": "pycrm.model.journey",
     "time_saved": "pycrm.model.automation",
     "total": "pycrm.model.money",
     "votes_at": "pycrm.model.vote",
     "where": "pycrm.model.predicate",
+    "win_back_count": "pycrm.model.journey",
 }
 
 __all__ = [
@@ -1147,6 +1153,7 @@ __all__ = [
     "SourceRecord",
     "Stage",
     "StageChange",
+    "StageRetraction",
     "StatementLine",
     "StepOption",
     "StoreError",
@@ -1244,11 +1251,13 @@ __all__ = [
     "reward_refusals",
     "shared_identity",
     "stage_of",
+    "standing_stages",
     "time_in_stage",
     "time_saved",
     "total",
     "votes_at",
     "where",
+    "win_back_count",
 ]
 
 

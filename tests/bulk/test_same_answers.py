@@ -55,9 +55,10 @@ def test_stages_over_columns_are_those_of_one_by_one(rows, day):
         value=[float(value) for _, _, _, value, *_ in rows],
         to=[str(to) for *_, to, _ in rows],
         id=[number for *_, number in rows],
+        known_at=[naive(START + (days + number) * DAY) for _, _, days, _, _, number in rows],
         as_of=naive(as_of),
     )
-    expected = []
+    expected, recorded = [], []
     for who in range(1, 4):
         mine = [
             LifecycleEvent(
@@ -65,6 +66,7 @@ def test_stages_over_columns_are_those_of_one_by_one(rows, day):
                 customer_id=UUID(int=who),
                 kind=kind,
                 at=START + days * DAY,
+                known_at=START + (days + number) * DAY,
                 value=float(value),
                 to=to,
                 actor=Actor(ActorKind.HUMAN, "ana"),
@@ -77,6 +79,8 @@ def test_stages_over_columns_are_those_of_one_by_one(rows, day):
             expected.append(
                 (who, str(change.from_stage or ""), str(change.to_stage), naive(change.occurred_at), change.reason)
             )
+            recorded.append(naive(change.recorded_at))
+    assert steps.recorded_at.tolist() == [at.item() for at in recorded]
     found = zip(steps.customer, steps.from_stage, steps.to_stage, steps.occurred_at, steps.reason, strict=True)
     assert [(int(who), str(before), str(after), at, str(why)) for who, before, after, at, why in found] == expected
     assert sum(steps.transitions().values()) == len(steps) == len(expected)

@@ -1,6 +1,7 @@
 """Only declared edges are legal, a forced one says who and why, and the stage is the fold of the history."""
 
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import attrs
 import pytest
@@ -11,7 +12,7 @@ import strategies
 from pycrm.errors import InvalidTransitionError, InvalidValueError
 from pycrm.model.entity import new_id
 from pycrm.model.evidence import Actor, ActorKind
-from pycrm.model.lifecycle import ALLOWED, Stage, StageChange, stage_of
+from pycrm.model.lifecycle import ALLOWED, Stage, StageChange, StageRetraction, in_turn, stage_of, standing_stages
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -96,3 +97,32 @@ def test_a_history_with_a_gap_is_refused():
 @given(strategies.stage_changes())
 def test_a_step_is_recorded_no_earlier_than_it_happened(change):
     assert change.recorded_at >= change.occurred_at
+
+
+def test_a_retracted_step_stands_as_it_was_known_then_and_not_now():
+    first, second = step(None, Stage.AWARENESS), step(Stage.AWARENESS, Stage.ACQUISITION, 1)
+    gone = StageRetraction(customer_id=WHO, change_id=second.id, recorded_at=NOON + 5 * DAY)
+    assert standing_stages([second, first], [gone]) == (first,)
+    assert standing_stages([second, first], [gone], known_at=NOON + 4 * DAY) == (first, second)
+    assert standing_stages([second, first], known_at=NOON) == (first,)
+
+
+@given(st.permutations(range(6)))
+def test_steps_of_one_instant_stand_so_that_each_starts_where_the_last_ended(order):
+    path = [
+        Stage.AWARENESS,
+        Stage.ACQUISITION,
+        Stage.RETENTION,
+        Stage.FULFILMENT,
+        Stage.LOYALTY,
+        Stage.FULFILMENT,
+        Stage.CHURNED,
+    ]
+    steps = [step(before, after) for before, after in pairwise(path)]
+    found = in_turn([step(None, path[0], -1), *(steps[at] for at in order)])
+    assert [one.to_stage for one in found] == path
+
+
+def test_steps_that_do_not_meet_keep_an_order_of_their_own():
+    apart = [step(None, Stage.AWARENESS), step(Stage.RETENTION, Stage.FULFILMENT)]
+    assert in_turn(apart) == in_turn(reversed(apart))

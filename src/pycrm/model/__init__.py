@@ -214,6 +214,7 @@ if TYPE_CHECKING:
         activity_status,
         derive,
         time_in_stage,
+        win_back_count,
     )
     from pycrm.model.knowledge import (
         CustomerFact,
@@ -255,7 +256,9 @@ if TYPE_CHECKING:
         ALLOWED,
         Stage,
         StageChange,
+        StageRetraction,
         stage_of,
+        standing_stages,
     )
     from pycrm.model.merge import (
         MatchDecision,
@@ -729,6 +732,7 @@ _HOME = {
     "SourceRecord": "pycrm.model.source",
     "Stage": "pycrm.model.lifecycle",
     "StageChange": "pycrm.model.lifecycle",
+    "StageRetraction": "pycrm.model.lifecycle",
     "StatementLine": "pycrm.model.points_statement",
     "StepOption": "pycrm.model.next_step",
     "Strategy": "pycrm.model.strategy",
@@ -821,11 +825,13 @@ _HOME = {
     "reward_refusals": "pycrm.model.contribution",
     "shared_identity": "pycrm.model.referral",
     "stage_of": "pycrm.model.lifecycle",
+    "standing_stages": "pycrm.model.lifecycle",
     "time_in_stage": "pycrm.model.journey",
     "time_saved": "pycrm.model.automation",
     "total": "pycrm.model.money",
     "votes_at": "pycrm.model.vote",
     "where": "pycrm.model.predicate",
+    "win_back_count": "pycrm.model.journey",
 }
 
 __all__ = [
@@ -1063,6 +1069,7 @@ __all__ = [
     "SourceRecord",
     "Stage",
     "StageChange",
+    "StageRetraction",
     "StatementLine",
     "StepOption",
     "Strategy",
@@ -1155,11 +1162,13 @@ __all__ = [
     "reward_refusals",
     "shared_identity",
     "stage_of",
+    "standing_stages",
     "time_in_stage",
     "time_saved",
     "total",
     "votes_at",
     "where",
+    "win_back_count",
 ]
 
 

@@ -1522,6 +1522,25 @@ CREATE TABLE points_entry (
     CONSTRAINT fk_points_entry_account_id FOREIGN KEY(tenant, account_id) REFERENCES points_account (tenant, id)
 )CHARSET=utf8mb4 ENGINE=InnoDB COLLATE utf8mb4_nopad_bin;
 CREATE INDEX ix_points_entry_account_id_number ON points_entry (tenant, account_id, number, id);
+CREATE TABLE stage_retraction (
+    tenant VARCHAR(64) NOT NULL, 
+    id BINARY(16) NOT NULL, 
+    version BIGINT NOT NULL, 
+    live SMALLINT, 
+    added_at DATETIME(6) NOT NULL, 
+    added_by LONGTEXT, 
+    added_because LONGTEXT, 
+    customer_id BINARY(16) NOT NULL, 
+    change_id BINARY(16) NOT NULL, 
+    recorded_at DATETIME(6) NOT NULL, 
+    policy_version LONGTEXT NOT NULL, 
+    document LONGTEXT, 
+    PRIMARY KEY (tenant, id), 
+    CONSTRAINT fk_stage_retraction_customer_id FOREIGN KEY(tenant, customer_id) REFERENCES customer (tenant, id), 
+    CONSTRAINT fk_stage_retraction_change_id FOREIGN KEY(tenant, change_id) REFERENCES stage_change (tenant, id)
+)CHARSET=utf8mb4 ENGINE=InnoDB COLLATE utf8mb4_nopad_bin;
+CREATE INDEX ix_stage_retraction_change_id ON stage_retraction (tenant, change_id, id);
+CREATE INDEX ix_stage_retraction_customer_id ON stage_retraction (tenant, customer_id, id);
 CREATE TABLE vote (
     tenant VARCHAR(64) NOT NULL, 
     id BINARY(16) NOT NULL, 

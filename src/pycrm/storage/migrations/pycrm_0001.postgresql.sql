@@ -1522,6 +1522,25 @@ CREATE TABLE points_entry (
     CONSTRAINT fk_points_entry_account_id FOREIGN KEY(tenant, account_id) REFERENCES points_account (tenant, id)
 );
 CREATE INDEX ix_points_entry_account_id_number ON points_entry (tenant, account_id, number, id);
+CREATE TABLE stage_retraction (
+    tenant TEXT COLLATE "C" NOT NULL, 
+    id UUID NOT NULL, 
+    version BIGINT NOT NULL, 
+    live SMALLINT, 
+    added_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    added_by TEXT COLLATE "C", 
+    added_because TEXT COLLATE "C", 
+    customer_id UUID NOT NULL, 
+    change_id UUID NOT NULL, 
+    recorded_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    policy_version TEXT COLLATE "C" NOT NULL, 
+    document JSONB, 
+    PRIMARY KEY (tenant, id), 
+    CONSTRAINT fk_stage_retraction_customer_id FOREIGN KEY(tenant, customer_id) REFERENCES customer (tenant, id), 
+    CONSTRAINT fk_stage_retraction_change_id FOREIGN KEY(tenant, change_id) REFERENCES stage_change (tenant, id)
+);
+CREATE INDEX ix_stage_retraction_change_id ON stage_retraction (tenant, change_id, id);
+CREATE INDEX ix_stage_retraction_customer_id ON stage_retraction (tenant, customer_id, id);
 CREATE TABLE vote (
     tenant TEXT COLLATE "C" NOT NULL, 
     id UUID NOT NULL, 

@@ -1604,6 +1604,26 @@ CREATE TABLE points_entry (
 )
  STRICT;
 CREATE INDEX ix_points_entry_account_id_number ON points_entry (tenant, account_id, number, id);
+CREATE TABLE stage_retraction (
+    tenant TEXT NOT NULL, 
+    id BLOB NOT NULL, 
+    version INTEGER NOT NULL, 
+    live INTEGER, 
+    added_at TEXT NOT NULL, 
+    added_by TEXT, 
+    added_because TEXT, 
+    customer_id BLOB NOT NULL, 
+    change_id BLOB NOT NULL, 
+    recorded_at TEXT NOT NULL, 
+    policy_version TEXT NOT NULL, 
+    document TEXT, 
+    PRIMARY KEY (tenant, id), 
+    CONSTRAINT fk_stage_retraction_customer_id FOREIGN KEY(tenant, customer_id) REFERENCES customer (tenant, id), 
+    CONSTRAINT fk_stage_retraction_change_id FOREIGN KEY(tenant, change_id) REFERENCES stage_change (tenant, id)
+)
+ STRICT;
+CREATE INDEX ix_stage_retraction_change_id ON stage_retraction (tenant, change_id, id);
+CREATE INDEX ix_stage_retraction_customer_id ON stage_retraction (tenant, customer_id, id);
 CREATE TABLE vote (
     tenant TEXT NOT NULL, 
     id BLOB NOT NULL, 
