@@ -26,7 +26,7 @@ from pycrm.model.referral import Referral, ReferralStatus
 from pycrm.model.source import SourceRecord
 from pycrm.model.task import Task
 from pycrm.storage import MemoryStore, check, customer_view
-from pycrm.workflows import identify, interact, lifecycle, loyalty, privacy
+from pycrm.workflows import contributions, identify, interact, lifecycle, privacy
 from storage.opened import KINDS, fresh, opened
 
 DAY = timedelta(days=1)
@@ -128,11 +128,10 @@ def test_every_record_is_the_evidence_it_is(store):
         unit.of(type(friend)).add(friend)
         unit.of(Referral).add(referral)
         unit.commit()
-    essay = Contribution(
-        id=new_id(), author_id=ANA.id, kind="review", made_at=ago(29), moderation=Moderation.APPROVED, moderator="m",
-        disclosed=True,
-    )  # fmt: skip
-    loyalty.reward_content(store, essay, "tea", at=ago(28), valued=0)
+    essay = Contribution(author_id=ANA.id, kind="review", key="shop:7", made_at=ago(29), disclosed=True)
+    contributions.submit(store, essay)
+    contributions.moderate(store, essay.id, Moderation.APPROVED, moderator="eva", at=ago(29))
+    contributions.reward(store, essay.id, "tea", ago(28), valued=0)
     found = [(str(one.kind), one.at, one.value) for one in lifecycle.events(store, ANA.id, as_of=NOW)]
     assert found == [
         ("identified", ago(49), None),
@@ -149,7 +148,8 @@ def test_every_record_is_the_evidence_it_is(store):
         ("purchase_reversed", ago(30), None),
         ("content_rewarded", ago(28), None),
     ]
-    loyalty.reward_content(store, attrs.evolve(essay, moderation=Moderation.REFUSED), "tea", at=ago(27), valued=0)
+    contributions.moderate(store, essay.id, Moderation.REFUSED, moderator="eva", at=ago(27), reason="copied")
+    contributions.reward(store, essay.id, "tea", ago(26), valued=0)
     kinds = {one.kind for one in lifecycle.events(store, ANA.id, as_of=NOW)}
     assert EventKind.CONTENT_REWARDED not in kinds
     with pytest.raises(NotFound):
