@@ -124,6 +124,38 @@ def test_a_merge_is_the_union_of_the_events(events):
             derive(events, POLICY, as_of)
 
 
+def test_a_new_edition_counts_from_its_date_and_the_steps_before_keep_theirs():
+    old = LifecyclePolicy(silence_floor=180 * DAY)
+    new = LifecyclePolicy(version="2", silence_floor=60 * DAY, before=old, since=START + 100 * DAY)
+    bought = [event(K.PURCHASE, 0)]
+    before = derive(bought, new, START + 99 * DAY)
+    assert before == derive(bought, old, START + 99 * DAY)
+    history = derive(bought, new, START + 300 * DAY)
+    assert history[:-1] == before
+    last = history[-1]
+    assert (last.reason, last.occurred_at, last.policy_version) == ("inactive", START + 100 * DAY, "2")
+    patient = LifecyclePolicy(version="3", silence_floor=900 * DAY, before=new, since=START + 200 * DAY)
+    back = derive([*bought, event(K.PURCHASE, 190)], patient, START + 800 * DAY)
+    assert [(step.reason, step.policy_version) for step in back[-2:]] == [("inactive", "2"), ("won_back", "2")]
+    with pytest.raises(InvalidValueError, match="since"):
+        LifecyclePolicy(before=old)
+    with pytest.raises(InvalidValueError, match="since"):
+        LifecyclePolicy(before=new, since=START)
+
+
+@given(event_lists, st.integers(0, 1000), st.integers(0, 1000))
+def test_an_edition_with_the_same_thresholds_changes_no_step(events, day, turn):
+    same = LifecyclePolicy(version="2", before=POLICY, since=START + turn * DAY)
+    told, again = (
+        [
+            (step.to_stage, step.occurred_at, step.reason)
+            for step in derive(events, policy, START + day * DAY, customer_id=WHO)
+        ]
+        for policy in (POLICY, same)
+    )
+    assert told == again
+
+
 def test_the_way_through_the_five_stages_and_back():
     way = [
         event(K.TOUCH, 0),

@@ -312,6 +312,21 @@ def test_low_probability_of_being_alive_is_a_churn_where_the_policy_says_so(stor
     assert {one.policy_version for one in standing(store)[:4]} == {"1"}
 
 
+def test_a_new_edition_of_the_policy_leaves_the_steps_before_it(store):
+    put(store, order(ANA, 1, 90, 10))
+    lifecycle.advance(store, POLICY, as_of=ago(40))
+    before = standing(store)
+    stricter = LifecyclePolicy(version="2", silence_floor=30 * DAY, before=POLICY, since=ago(20))
+    assert lifecycle.advance(store, stricter, as_of=ago(10)).retracted == 0
+    assert standing(store)[:-1] == before
+    last = standing(store)[-1]
+    assert (last.reason, last.occurred_at, last.policy_version) == ("inactive", ago(20), "2")
+    # Without the edition before it, it speaks of all times.
+    alone = attrs.evolve(stricter, version="3", before=None, since=None)
+    assert lifecycle.advance(store, alone, as_of=ago(5)).retracted == 1
+    assert standing(store)[-1].occurred_at == ago(60) + timedelta(microseconds=1)
+
+
 _SAID = st.tuples(
     st.integers(1, 60),
     st.integers(0, 20),

@@ -158,6 +158,8 @@ class LifecyclePolicy:
     ----------
     version : str
         Goes into every step.
+    before, since : LifecyclePolicy and datetime, optional
+        The edition that counted before this one, and when this one took over: steps before keep their thresholds and version.
     clicks, click_window
         So many clicks in so long are two-way engagement.
     quality_score : float
@@ -191,12 +193,36 @@ class LifecyclePolicy:
     churned_below: float | None = field(default=None, validator=optional(is_fraction))
     unanswered: int = field(default=5, validator=at_least(1))
     unanswered_window: timedelta = field(default=timedelta(days=90), validator=_is_above_zero)
+    before: LifecyclePolicy | None = None
+    since: datetime | None = field(default=None, converter=converters.optional(in_utc), validator=optional(is_instant))
 
     def __attrs_post_init__(self) -> None:
+        if (self.before is None) != (self.since is None):
+            raise InvalidValueError(
+                "since", self.since, "give the edition before and since when this one counts, or neither"
+            )
+        earlier = None if self.before is None else self.before.since
+        if earlier is not None and self.since is not None and earlier >= self.since:
+            raise InvalidValueError("since", self.since, f"the edition before counts since {earlier}")
         if not (self.csat_leave < self.csat_enter and self.nps_leave < self.nps_enter):
             raise InvalidValueError("csat_leave", self.csat_leave, "what loses loyalty is rated below what gains it")
         if not self.silence_factor > 0:
             raise InvalidValueError("silence_factor", self.silence_factor, "give a number above 0")
+
+    def edition_at(self, at: datetime) -> LifecyclePolicy:
+        """Return the edition that counts at a time.
+
+        Examples
+        --------
+        >>> may = datetime(2026, 5, 1, tzinfo=UTC)
+        >>> new = LifecyclePolicy(version="2", before=LifecyclePolicy(), since=may)
+        >>> new.edition_at(may).version, new.edition_at(may - timedelta(days=1)).version
+        ('2', '1')
+        """
+        edition = self
+        while edition.before is not None and edition.since is not None and at < edition.since:
+            edition = edition.before
+        return edition
 
 
 Step: TypeAlias = tuple["Stage | None", Stage, int, str, int, int]
@@ -206,20 +232,23 @@ Row: TypeAlias = tuple[int, int, "float | None", "Stage | None"]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+_NEVER = 1 << 63
 
 
 class _Walk:
     """What is remembered of a customer on the way through his events."""
 
     __slots__ = (
-        "bought", "clicks", "contract", "dwell", "entered", "floor", "index", "last", "lost_loyalty", "open_cases", "orders", "policy",
+        "began", "bought", "clicks", "coming", "contract", "dwell", "entered", "floor", "index", "last", "lost_loyalty", "next", "open_cases", "orders", "policy",
         "praised", "sign", "sign_index", "stage", "steps", "unanswered",
     )  # fmt: skip
 
     def __init__(self, policy: LifecyclePolicy) -> None:
-        self.policy = policy
-        self.dwell = policy.min_dwell // _MICROSECOND
-        self.floor = policy.silence_floor // _MICROSECOND
+        self.coming: list[tuple[int, LifecyclePolicy]] = []
+        while policy.before is not None and policy.since is not None:
+            self.coming.append((_micros(policy.since), policy))
+            policy = policy.before
+        self.use(policy, 0)
         self.stage: Stage | None = None
         self.steps: list[Step] = []
         self.entered = self.index = self.last = self.orders = self.open_cases = 0
@@ -229,6 +258,19 @@ class _Walk:
         self.praised = self.contract = False
         self.lost_loyalty: int | None = None
         self.sign = self.sign_index = 0
+
+    def use(self, policy: LifecyclePolicy, since: int) -> None:
+        self.policy, self.began = policy, since
+        self.dwell = policy.min_dwell // _MICROSECOND
+        self.floor = policy.silence_floor // _MICROSECOND
+        self.next = self.coming[-1][0] if self.coming else _NEVER
+
+    def reach(self, at: int) -> None:
+        """Take up every edition that counts by then; what its predecessor decides, it decides up to there."""
+        while at >= self.next:
+            since, policy = self.coming.pop()
+            self.fall_silent(since - 1)
+            self.use(policy, since)
 
     def go(self, to: Stage, at: int, reason: str) -> None:
         self.steps.append((self.stage, to, at, reason, self.index, self.last))
@@ -255,7 +297,7 @@ class _Walk:
             limit = max(limit, int(self.policy.silence_factor * median(gaps)))
         if until - self.sign > limit:
             self.index = self.sign_index
-            self.go(Stage.CHURNED, self.sign + limit + 1, "inactive")
+            self.go(Stage.CHURNED, max(self.sign + limit + 1, self.began), "inactive")
 
     def loyal(self, at: int) -> None:
         enough = self.orders >= self.policy.loyal_orders and self.open_cases == 0
@@ -354,6 +396,8 @@ class _Walk:
             self.go(Stage.ERASED, at, "erased")
 
     def take(self, index: int, at: int, kind: int, value: float | None, to: Stage | None) -> None:
+        if at >= self.next:
+            self.reach(at)
         if at - self.sign > self.floor:
             self.fall_silent(at)
         self.index = self.last = index
@@ -383,6 +427,7 @@ def walk(rows: Iterable[Row], policy: LifecyclePolicy, as_of: int) -> list[Step]
         way.take(index, at, kind, value, to)
         if kind == _R.ERASED or way.stage is Stage.ERASED:
             return way.steps
+    way.reach(as_of)
     way.fall_silent(as_of)
     return way.steps
 
@@ -453,10 +498,11 @@ def derive(
     changes = []
     for number, (before, after, micros, reason, index, last) in enumerate(walk(rows, policy, _micros(as_of))):
         event, at = once[index], _EPOCH + micros * _MICROSECOND
+        version = policy.edition_at(at).version
         forced = reason == "forced"
         changes.append(
             StageChange(
-                id=uuid5(owner, f"{policy.version}\x1f{number}\x1f{before}\x1f{after}\x1f{micros}"),
+                id=uuid5(owner, f"{version}\x1f{number}\x1f{before}\x1f{after}\x1f{micros}"),
                 customer_id=owner,
                 from_stage=before,
                 to_stage=after,
@@ -464,7 +510,7 @@ def derive(
                 recorded_at=max(at, known_by[last]),
                 reason=reason,
                 evidence=(EvidenceRef(str(event.kind), event.id, event.at),),
-                policy_version=policy.version,
+                policy_version=version,
                 actor=event.actor if forced else None,
                 forced=forced,
                 note=event.note if forced else None,

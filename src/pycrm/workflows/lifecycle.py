@@ -112,7 +112,7 @@ def advance(
     store : Store
         With orders, interactions and whatever else speaks of customers.
     policy : LifecyclePolicy, optional
-        The thresholds; the default policy unless given.
+        The thresholds; the default policy unless given. A new one that names the edition `before` it leaves older steps as they are.
     as_of : datetime
         Now: what happened, or was recorded, later does not count, and silence is counted to here.
     customers : iterable of UUID, optional
@@ -354,7 +354,14 @@ def _reconciled(
             name = "\x1f".join([*map(str, key), str(times[key])])
             times[key] += 1
             made = {**step, "recorded_at": now if late else step["recorded_at"]}
-            new.append(StageChange(id=named_id(owner, name), customer_id=owner, policy_version=rules.version, **made))
+            new.append(
+                StageChange(
+                    id=named_id(owner, name),
+                    customer_id=owner,
+                    policy_version=rules.edition_at(step["occurred_at"]).version,
+                    **made,
+                )
+            )
         gone += [
             StageRetraction(
                 id=named_id(change.id, "retracted"),
