@@ -80,6 +80,21 @@ class DocumentCodec:
             made[name] = to_plain(value)
         return made
 
+    def plain_after(self, entity: Any, before: Any, text: str | None) -> dict[str, Any]:
+        """Return the same of an entity that was `before`, whose document is `text`: what it holds still is not written anew."""
+        kept = {} if text is None else json.loads(text)
+        made = {}
+        for name in self.kinds:
+            value, old, plain = getattr(entity, name), getattr(before, name), kept.get(name)
+            if name in self.defaults and value == self.defaults[name]:
+                continue
+            if isinstance(value, tuple) and isinstance(old, tuple) and isinstance(plain, list):
+                known = dict(zip(map(id, old), plain, strict=True))
+                made[name] = [known[id(each)] if id(each) in known else to_plain(each) for each in value]
+            else:
+                made[name] = to_plain(value)
+        return made
+
     def value(self, name: str, plain: Any) -> Any:
         """Return plain data as the entity holds it in one field."""
         return from_plain(self.kinds[name], plain)

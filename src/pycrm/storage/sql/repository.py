@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, Generic
 from uuid import UUID
 
@@ -65,6 +65,9 @@ class SqlRepository(Generic[E]):
         self._codec = self._statements.codec
         self._id = unit._bind_id
         self._loaded: dict[UUID, Any] = {}
+        self._documents: dict[
+            UUID, tuple[Any, str | None]
+        ] = {}  # of what was found by its id: the text it was read from
         self._keys = Keys(unit, self._statements)
         self._compiler = Compiler(self._map, unit.dialect, self._statements.quoted, unit.tenant)
 
@@ -88,6 +91,8 @@ class SqlRepository(Generic[E]):
     def _held(self, row: Sequence[Any]) -> Any:
         entity = self._codec.decode(row)
         self._loaded[entity.id] = entity
+        if self._codec.verbatim:
+            self._documents[entity.id] = entity, row[-1]
         self._unit._seen.add((self._model, entity.id, entity.version))
         return entity
 
@@ -150,7 +155,7 @@ class SqlRepository(Generic[E]):
         except StoreError:
             self._codec.encode(entity)  # what no store could keep is refused first, by every store
             raise
-        names, values, plain = self._codec.changes(before, entity)
+        names, values, plain = self._codec.changes(before, entity, partial(self._plain_after, before))
         touched = unit.execute(
             _update(
                 self._statements.table, tuple([self._statements.quoted[name] for name in names]), unit.dialect.parameter
@@ -167,6 +172,13 @@ class SqlRepository(Generic[E]):
         unit._note(map, entity.id, made.version, "save", changed)
         self._loaded[entity.id] = made
         return made
+
+    def _plain_after(self, before: Any, entity: Any) -> dict[str, Any]:
+        """Return the plain document of an entity, with the help of the one it was read from."""
+        read, text = self._documents.get(entity.id, (None, None))
+        if read is not before:
+            return self._codec.document.plain(entity)
+        return self._codec.document.plain_after(entity, before, text)
 
     def _before(self, id: UUID, version: int | None, ours: Any = None) -> Any:
         """Return the stored entity as it is about to be changed."""

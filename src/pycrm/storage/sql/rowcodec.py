@@ -28,8 +28,10 @@ class RowCodec:
     renew : callable
         An entity and a version to the same entity at that version, without running its validators again.
     changes : callable
-        An entity before and after to the names and values of the columns that hold another object now, and the plain document
-        where it is among them: what is the very same object is stored already.
+        An entity before and after, and how to write its plain document, to the names and values of the columns that hold
+        another object now, and the document where it is among them: what is the very same object is stored already.
+    verbatim : bool
+        Whether `decode` gives every field just as the document tells it; a constructor may put elements in another order.
     """
 
     map: EntityMap
@@ -37,7 +39,8 @@ class RowCodec:
     encode: Callable[[Any], tuple[Any, ...]]
     decode: Callable[[Sequence[Any]], Any]
     renew: Callable[[Any, int], Any]
-    changes: Callable[[Any, Any], tuple[list[str], list[Any], dict[str, Any]]]
+    changes: Callable[[Any, Any, Callable[[Any], dict[str, Any]]], tuple[list[str], list[Any], dict[str, Any]]]
+    verbatim: bool
 
 
 def _writer(column: Column, bind: Callable[[Any], Any] | None) -> Callable[[Any], Any]:
@@ -61,9 +64,9 @@ def row_codec(map: EntityMap, dialect: Dialect) -> RowCodec:
     document = DocumentCodec.of(map)
     names: dict[str, Any] = {"new": object.__new__, "put": object.__setattr__, "cls": map.model, "document": document}
     names |= {"dump": document.dump, "load": document.load, "value": map.value}
-    names |= {"plain": document.plain, "text": document.text}
+    names["text"] = document.text
     terms = []
-    changes = ["def changes(b, e):", "    names, values, d = [], [], {}"]
+    changes = ["def changes(b, e, plain):", "    names, values, d = [], [], {}"]
     nested = [f"        d = plain(e); names += {[*(each.name for each in map.searched), 'document']!r}"]
     for at, column in enumerate(map.columns):
         names[f"w{at}"] = _writer(column, dialect.binder(column))
@@ -118,7 +121,7 @@ def row_codec(map: EntityMap, dialect: Dialect) -> RowCodec:
             ]
         )
     exec("".join((encode, decode, renew, "\n".join(changes))), names)  # noqa: S102  # the text is made of attribute names of the class alone
-    return RowCodec(map, document, names["encode"], names["decode"], names["renew"], names["changes"])
+    return RowCodec(map, document, names["encode"], names["decode"], names["renew"], names["changes"], not computed)
 
 
 def _read(names: dict[str, Any], name: str, dialect: Dialect, column: Column, at: int) -> str:
