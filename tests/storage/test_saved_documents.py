@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 
 from pycrm.model.contact import ContactKind, ContactPoint
 from pycrm.model.customer import Customer, PersonName
+from pycrm.model.predicate import where
+from pycrm.storage import Query
 from pycrm.storage.codec import DocumentCodec
 from pycrm.storage.sql import SqlStore
 
@@ -25,14 +27,15 @@ def sqlite():
 
 
 @contextmanager
-def found(store):
+def found(store, *, paged=False):
     """Yield a unit of work and a customer with three addresses whom it has just read."""
     ana = Customer(name=PersonName(given="Ana"), contact_points=FIRST, tags=frozenset({"a"}))
     with store.begin() as unit:
         unit.customers.add(ana)
         unit.commit()
     with store.begin() as unit:
-        yield unit, unit.customers.get(ana.id)
+        asked = Query(Customer, where("id") == ana.id)
+        yield unit, unit.customers.page(asked).items[0] if paged else unit.customers.get(ana.id)
 
 
 def stored(unit, customer):
@@ -40,9 +43,9 @@ def stored(unit, customer):
     return unit.fetch_one(f"SELECT document FROM {map.table} WHERE id = ?", (customer.id.bytes,))[0]
 
 
-@given(st.lists(st.integers(0, 4), unique=True), st.booleans())
-def test_a_document_is_that_of_one_never_read_whichever_elements_stayed_went_came_or_moved(sqlite, kept, tagged):
-    with found(sqlite) as (unit, ana):
+@given(st.lists(st.integers(0, 4), unique=True), st.booleans(), st.booleans())
+def test_a_document_is_that_of_one_never_read_whichever_elements_stayed_went_came_or_moved(sqlite, kept, tagged, paged):
+    with found(sqlite, paged=paged) as (unit, ana):
         held = (*ana.contact_points, *OTHERS)
         after = attrs.evolve(
             ana, contact_points=tuple(held[at] for at in kept), tags=frozenset({"b"} if tagged else ana.tags)

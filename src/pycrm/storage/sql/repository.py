@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, Generic
 from uuid import UUID
@@ -65,9 +65,8 @@ class SqlRepository(Generic[E]):
         self._codec = self._statements.codec
         self._id = unit._bind_id
         self._loaded: dict[UUID, Any] = {}
-        self._documents: dict[
-            UUID, tuple[Any, str | None]
-        ] = {}  # of what was found by its id: the text it was read from
+        # Of what was found or paged: the entity, and the text of the document that it was read from.
+        self._documents: dict[UUID, tuple[Any, str | None]] = {}
         self._keys = Keys(unit, self._statements)
         self._compiler = Compiler(self._map, unit.dialect, self._statements.quoted, unit.tenant)
 
@@ -88,11 +87,15 @@ class SqlRepository(Generic[E]):
         held: E = self._held(row)
         return held
 
-    def _held(self, row: Sequence[Any]) -> Any:
+    def _read(self, row: Sequence[Any]) -> Any:
         entity = self._codec.decode(row)
-        self._loaded[entity.id] = entity
         if self._codec.verbatim:
             self._documents[entity.id] = entity, row[-1]
+        return entity
+
+    def _held(self, row: Sequence[Any]) -> Any:
+        entity = self._read(row)
+        self._loaded[entity.id] = entity
         self._unit._seen.add((self._model, entity.id, entity.version))
         return entity
 
@@ -313,7 +316,7 @@ class SqlRepository(Generic[E]):
         start = None if after is None else ordering.open(after)
         found: list[Any] = []
         for batch in self._batches(
-            query, ordering, clause, start, size + 1 if clause.rest is None else max(size + 1, 500)
+            query, ordering, clause, start, size + 1 if clause.rest is None else max(size + 1, 500), self._read
         ):
             found += batch
             if len(found) > size:
@@ -361,7 +364,13 @@ class SqlRepository(Generic[E]):
         return f"tenant = {self._unit.dialect.parameter}{live} AND {clause.sql}"
 
     def _batches(
-        self, query: Query[E], ordering: Ordering, clause: Clause, start: list[Any] | None, size: int
+        self,
+        query: Query[E],
+        ordering: Ordering,
+        clause: Clause,
+        start: list[Any] | None,
+        size: int,
+        read: Callable[[Any], Any] | None = None,
     ) -> Iterator[list[Any]]:
         """Yield the entities in batches of at most `size` rows, each continuing after the last."""
         order, rest = self._compiler.order(ordering), clause.rest
@@ -373,7 +382,7 @@ class SqlRepository(Generic[E]):
                 f" ORDER BY {order} LIMIT {self._unit.dialect.parameter}"
             )
             rows = self._unit.fetch(sql, (self._unit.tenant, *clause.parameters, *values, size))
-            found = list(map(self._codec.decode, rows))
+            found = list(map(read or self._codec.decode, rows))
             yield found if rest is None else [entity for entity in found if evaluate(rest, entity)]
             if len(rows) < size:
                 return
