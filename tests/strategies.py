@@ -79,6 +79,7 @@ from pycrm.model.points_command import CapSpan, EarnCap
 from pycrm.model.points_entry import Bucket, EntryKind, Leg, PointsEntry
 from pycrm.model.predicate import AllOf, AnyOf, Not, Op, Where
 from pycrm.model.privacy import RequestKind, SubjectRequest
+from pycrm.model.profiling import ProfilingPolicy
 from pycrm.model.promise import Promise
 from pycrm.model.referral import Household, Referral, ReferralProgram, ReferralStatus, RejectReason
 from pycrm.model.reward import Redemption, RedemptionStatus, Reward, RewardKind
@@ -793,6 +794,14 @@ contact_policies = st.builds(
         only_preferred=st.booleans(),
     ),
 )
+profiling_policies = st.builds(
+    ProfilingPolicy,
+    **_entity(
+        purpose=codes,
+        basis=st.sampled_from([LegalBasis.LEGITIMATE_INTEREST, LegalBasis.CONSENT]),
+        double_opt_in=st.booleans(),
+    ),
+)
 suppressions = st.builds(
     lambda lasts, since, **fields: Suppression(since=since, until=None if lasts is None else since + lasts, **fields),
     maybe(st.timedeltas(timedelta(seconds=1), timedelta(days=9))),
@@ -1487,6 +1496,7 @@ ENTITIES = {
     PointsAccount: points_accounts,
     PointsEntry: points_entries,
     ContactPolicy: contact_policies,
+    ProfilingPolicy: profiling_policies,
     Suppression: suppressions,
     Assessment: assessments(),
     Assignment: assignments,

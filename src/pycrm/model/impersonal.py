@@ -24,6 +24,7 @@ from pycrm.model.order import Product
 from pycrm.model.pipeline import Pipeline
 from pycrm.model.play import Play
 from pycrm.model.privacy import Handling, Sensitivity
+from pycrm.model.profiling import ProfilingPolicy
 from pycrm.model.referral import ReferralProgram
 from pycrm.model.reward import Reward
 from pycrm.model.segment import Segment
@@ -59,6 +60,7 @@ _PLAIN: Mapping[type[Any], str] = {
     Pipeline: "code revision stages stale_after period",
     Play: "code revision stage trigger after action text kind purpose channel patience",
     Product: "sku name category list_price cost active custom",
+    ProfilingPolicy: "purpose basis double_opt_in",
     ProgramBudget: "program max_points given closed_at",
     ReferralProgram: "code program advocate_points friend_points window limit program_limit velocity velocity_window household "
     "level_rates period",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import date, datetime, time, timedelta
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -9,12 +10,11 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from pycrm.errors import CurrencyMismatchError, NotEstimableError
-from pycrm.model.customer import Customer, Processing
+from pycrm.model.customer import Customer
 from pycrm.model.order import Order, OrderStatus, UnallocatedRefund
 from pycrm.model.predicate import where
 from pycrm.report.purchases import Purchases
-from pycrm.storage.identity import aliases
-from pycrm.storage.lookups import not_in_use
+from pycrm.storage.profiling import profiled
 from pycrm.storage.protocols import Store
 from pycrm.storage.query import Query
 
@@ -24,7 +24,7 @@ __all__ = ["purchases_of_store"]
 def purchases_of_store(store: Store, *, as_of: date, name: str, zone: str = "UTC") -> Purchases:
     """Return the purchases of everybody in `store` up to a day, and what was given back by then.
 
-    Whose data is restricted is left out and counted as dropped; who was erased is in the figures, by a number that says nothing.
+    Whose data is restricted, or who objected to being profiled, is left out and counted as dropped; who was erased is in the figures, by a number that says nothing.
 
     Parameters
     ----------
@@ -51,20 +51,20 @@ def purchases_of_store(store: Store, *, as_of: date, name: str, zone: str = "UTC
     amounts: list[tuple[float, float]] = []
     back: list[tuple[UUID, float]] = []
     currency: str | None = None
-    cancelled = restricted = 0
+    dropped: Counter[str] = Counter()
     with store.begin(read_only=True) as unit:
-        now, unused = aliases(unit), not_in_use(unit)
-        left_out = {id for id, said in unused.items() if said is Processing.RESTRICTED}
+        who = profiled(unit)
+        now = who.now
         for batch in unit.of(Order).stream(Query(Order, where("placed_at") < end)):
             for order in batch:
                 currency = currency or order.currency
                 if order.currency != currency:
                     raise CurrencyMismatchError(currency, order.currency)
                 if order.status is OrderStatus.CANCELLED:
-                    cancelled += 1
+                    dropped["cancelled"] += 1
                     continue
-                if now.of(order.customer_id) in left_out:
-                    restricted += 1
+                if not who.counts(order.customer_id):
+                    dropped[who.why_not[now.of(order.customer_id)]] += 1
                     continue
                 owners.append(now.of(order.customer_id))
                 times.append(order.placed_at.astimezone(local).replace(tzinfo=None))
@@ -72,16 +72,15 @@ def purchases_of_store(store: Store, *, as_of: date, name: str, zone: str = "UTC
                 amounts.append((float(order.gross.amount), float(given)))
         for refunds in unit.of(UnallocatedRefund).stream(Query(UnallocatedRefund, where("at") < end)):
             held = ((now.of(refund.customer_id), float(refund.amount.amount)) for refund in refunds)
-            back += [(id, amount) for id, amount in held if id not in left_out]
+            back += [(id, amount) for id, amount in held if who.counts(id)]
         names = {
             customer.id: customer.display_name
             for batch in unit.of(Customer).stream(Query(Customer))
             for customer in batch
-            if customer.id not in unused
+            if customer.id in who
         }
     if not owners:
         raise NotEstimableError("the report", f"the store holds no order placed on or before {as_of}")
-    dropped = {"cancelled": cancelled, "restricted": restricted}
     place = {id: number for number, id in enumerate(dict.fromkeys([*owners, *(id for id, _ in back)]))}
     unallocated = np.zeros(len(place))
     for id, amount in back:
@@ -99,5 +98,5 @@ def purchases_of_store(store: Store, *, as_of: date, name: str, zone: str = "UTC
         source=name,
         rows_read=len(owners) + sum(dropped.values()),
         rows_used=len(owners),
-        dropped={why: rows for why, rows in dropped.items() if rows},
+        dropped=dict(dropped),
     )

@@ -41,6 +41,7 @@ from pycrm.model.play import Play
 from pycrm.model.points_account import PointsAccount
 from pycrm.model.points_entry import PointsEntry
 from pycrm.model.privacy import SubjectRequest
+from pycrm.model.profiling import ProfilingPolicy
 from pycrm.model.promise import Promise
 from pycrm.model.referral import Referral, ReferralProgram
 from pycrm.model.reward import Redemption, Reward
@@ -198,6 +199,7 @@ def default_maps() -> tuple[EntityMap, ...]:
         EntityMap.of(ActionPlan, unique=[("code",)], references={"finding_id": Finding}),
         EntityMap.of(ImportRun, unique=[("source", "key")], indexes=["started_at"]),
         EntityMap.of(ContactPolicy, references=of_customer, indexes=["customer_id"]),
+        EntityMap.of(ProfilingPolicy, unique=[("purpose",)]),
         EntityMap.of(Suppression, references=of_customer, indexes=["address", "customer_id"]),
         EntityMap.of(EarningRule, unique=[("program", "code")]),
         EntityMap.of(ProgramBudget, unique=[("program",)]),

@@ -31,8 +31,8 @@ from pycrm.model.predicate import (
 )
 from pycrm.model.segment import SEGMENTS, Segment, in_order
 from pycrm.storage.columns import read_columns
-from pycrm.storage.identity import Aliases, aliases
-from pycrm.storage.lookups import IN_USE
+from pycrm.storage.identity import Aliases
+from pycrm.storage.profiling import Profiled, profiled
 from pycrm.storage.protocols import UnitOfWork
 from pycrm.storage.query import Query, desc
 
@@ -68,7 +68,7 @@ DERIVED: Final = ("age", "spend_per_order")
 
 
 def segment_members(
-    unit: UnitOfWork, segments: Iterable[Segment], *, as_of: date | None = None
+    unit: UnitOfWork, segments: Iterable[Segment], *, as_of: date | None = None, of: Profiled | None = None
 ) -> dict[str, frozenset[UUID]]:
     """Return who is in each segment, those built on others included.
 
@@ -81,6 +81,8 @@ def segment_members(
     as_of : date, optional
         The last snapshot that is not later is the one that conditions ask; the last of all by default. Ages are those of this
         day, by default of the day of the snapshot.
+    of : Profiled, optional
+        Of whom numbers may be made; found out unless given. Nobody else is in any segment.
 
     Raises
     ------
@@ -102,8 +104,9 @@ def segment_members(
     ...     [len(ids) for ids in segment_members(unit, [spanish]).values()]
     [1]
     """
-    now = aliases(unit)
-    everybody = frozenset(read_columns(unit, Query(Customer, IN_USE), ["id"])["id"]) - now.into.keys()
+    found = profiled(unit) if of is None else of
+    now = found.now
+    everybody = frozenset(read_columns(unit, Query(Customer), ["id"])["id"]) - now.into.keys() - found.why_not.keys()
     newest = _newest(unit, as_of)
     asked = _Asked(
         unit=unit,

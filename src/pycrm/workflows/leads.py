@@ -41,8 +41,9 @@ from pycrm.scoring import (
 from pycrm.storage import read_columns
 from pycrm.storage.engagements import engagements
 from pycrm.storage.identity import aliases
-from pycrm.storage.lookups import not_in_use, why_not_used
+from pycrm.storage.lookups import why_not_used
 from pycrm.storage.opportunities import add_opportunity
+from pycrm.storage.profiling import profiled
 from pycrm.storage.protocols import Store, UnitOfWork
 from pycrm.storage.query import Query
 
@@ -78,13 +79,15 @@ class LeadReport:
     at : datetime
         When.
     states : Mapping of str to int
-        Leads in each state now; those of customers whose data may not be used are passed over, here as everywhere.
+        Leads in each state now; those of customers of whom no numbers may be made are passed over, here as everywhere.
     moved : Mapping of str to int
         Steps made, by reason.
     dead_rules : Mapping of str to str
         Rules that can never give a point, and why.
     silent_rules : tuple of str
         Rules that gave nobody a point this time.
+    left_out : Mapping of str to int
+        Customers of whom no numbers may be made, by the reason.
     """
 
     at: datetime
@@ -92,6 +95,7 @@ class LeadReport:
     moved: Mapping[str, int]
     dead_rules: Mapping[str, str]
     silent_rules: tuple[str, ...]
+    left_out: Mapping[str, int] = field(factory=dict)
 
 
 @frozen(kw_only=True)
@@ -186,6 +190,7 @@ def qualify(
         moved={reason: sum(change.reason == reason for change in made) for reason in sorted({c.reason for c in made})},
         dead_rules=rules.dead_rules(),
         silent_rules=tuple(name for name, leads_hit in found.fired.items() if leads_hit == 0),
+        left_out=leads.left_out,
     )
 
 
@@ -394,12 +399,14 @@ class _Leads:
     histories: list[list[LeadChange]]
     states: list[LeadState]
     events: pd.DataFrame
+    left_out: Mapping[str, int]
 
     @classmethod
     def read(cls, unit: UnitOfWork, at: datetime) -> _Leads:
-        """Read what was known at the moment; whose data may not be used today is passed over."""
-        now, unused = aliases(unit), not_in_use(unit)
-        found = (lead for lead in _all(unit, Lead, where("created_at") <= at) if now.of(lead.customer_id) not in unused)
+        """Read what was known at the moment; of whom no numbers may be made today is passed over."""
+        who = profiled(unit)
+        now = who.now
+        found = (lead for lead in _all(unit, Lead, where("created_at") <= at) if lead.customer_id in who)
         leads = sorted(found, key=lambda lead: (lead.created_at, str(lead.id)))
         of_lead: dict[UUID, list[LeadChange]] = {}
         for change in _all(unit, LeadChange, where("occurred_at") <= at):
@@ -423,6 +430,7 @@ class _Leads:
             histories=histories,
             states=[lead_state(history, at) for history in histories],
             events=events,
+            left_out=who.left_out,
         )
 
     def opened(self, place: int) -> datetime:

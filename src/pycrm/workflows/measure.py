@@ -13,7 +13,7 @@ from uuid import UUID
 
 import attrs
 import numpy as np
-from attrs import frozen
+from attrs import field, frozen
 
 from pycrm.errors import (
     CurrencyMismatchError,
@@ -45,8 +45,9 @@ from pycrm.model.experiment import (
 from pycrm.model.money import Money
 from pycrm.model.order import Order, OrderStatus
 from pycrm.model.predicate import Predicate, where
-from pycrm.storage.identity import Aliases, aliases
+from pycrm.storage.identity import Aliases
 from pycrm.storage.lookups import IN_USE
+from pycrm.storage.profiling import LEFT_OUT, profiled
 from pycrm.storage.protocols import Store, UnitOfWork
 from pycrm.storage.query import Query
 
@@ -75,11 +76,14 @@ class AssignReport:
         New customers of each arm.
     kept : int
         Customers who had an arm already.
+    left_out : Mapping of str to int
+        Customers of whom no numbers may be made, by the reason: they get no arm.
     """
 
     experiment_id: UUID
     assigned: Mapping[str, int]
     kept: int
+    left_out: Mapping[str, int] = field(factory=dict)
 
 
 @frozen
@@ -188,9 +192,13 @@ def _sample(unit: UnitOfWork, experiment: Experiment, as_of: date, control: str,
         if theirs.arm != exposure.arm:
             fix = f"the customer was assigned to {theirs.arm!r}; one customer is in one arm, so find out what sent him the other"
             raise InvalidDataError("exposure", None, exposure.arm, fix)
-    now = aliases(unit)
+    who = profiled(unit)
+    now = who.now
     facts = _facts(unit, metric, cutoff, now)
     assignments, in_two_arms = _one_each(assignments, now)
+    everybody = len(assignments)
+    assignments = [one for one in assignments if who.counts(one.customer_id)]
+    barred = everybody - len(assignments)
     compared = {control, *(arm.code for arm in experiment.arms)}
     reached = {now.of(one.customer_id) for one in exposures}
     arms, outcome, before, exposed, counted, used = [], [], [], [], [], []
@@ -218,6 +226,8 @@ def _sample(unit: UnitOfWork, experiment: Experiment, as_of: date, control: str,
         counted.append(one)
         used.extend(ids)
     notes = []
+    if barred:
+        notes.append(f"{barred} {LEFT_OUT}")
     if in_two_arms:
         notes.append(f"{in_two_arms} customers who were merged and had been in two arms are left out")
     if early:
@@ -306,7 +316,8 @@ def assign(
         experiment = unit.of(Experiment).get(experiment_id)
         if at not in experiment.period:
             raise InvalidValueError("at", at, f"{experiment.code!r} assigns customers within {experiment.period}")
-        now = aliases(unit)
+        who = profiled(unit)
+        now = who.now
         known = {
             now.of(one.customer_id)
             for batch in unit.of(Assignment).stream(Query(Assignment, where("experiment_id") == experiment_id))
@@ -315,7 +326,7 @@ def assign(
         new, strata, kept = [], [], 0
         for batch in unit.of(Customer).stream(Query(Customer, IN_USE if customers is None else customers & IN_USE)):
             for customer in batch:
-                if customer.id in now.into:
+                if customer.id in now.into or customer.id not in who:
                     continue
                 if customer.id in known:
                     kept += 1
@@ -336,7 +347,7 @@ def assign(
             for id, arm, group in zip(new, arms.tolist(), strata, strict=True)
         )
         unit.commit()
-    return AssignReport(experiment_id=experiment_id, assigned=Counter(arms.tolist()), kept=kept)
+    return AssignReport(experiment_id=experiment_id, assigned=Counter(arms.tolist()), kept=kept, left_out=who.left_out)
 
 
 def _effects(sample: _Sample, arms: Sequence[str], control: str, metric: str, confidence: float) -> list[Effect]:
@@ -600,7 +611,8 @@ def before_after(
         repository = unit.of(Customer)
         ours = {one.id for batch in repository.stream(Query(Customer, treated)) for one in batch}
         theirs = {one.id for batch in repository.stream(Query(Customer, controls)) for one in batch}
-        now = aliases(unit)
+        who = profiled(unit)
+        now = who.now
         ours, theirs = {now.of(id) for id in ours}, {now.of(id) for id in theirs}
         if controls is None:
             theirs -= ours
@@ -608,6 +620,8 @@ def before_after(
             raise InvalidValueError(
                 "controls", len(ours & theirs), "no customer is treated and a control; tell them apart"
             )
+        barred = sum(not who.counts(id) for id in ours | theirs)
+        ours, theirs = {id for id in ours if who.counts(id)}, {id for id in theirs if who.counts(id)}
         facts = _facts(unit, metric, cutoff, now)
         arms, first, second, used = [], [], [], []
         silent = 0
@@ -624,7 +638,9 @@ def before_after(
         if not arms:
             raise NotEstimableError("the change", f"no customer has {metric!r} both before and after")
         one = difference_in_differences(first, second, arms, confidence=confidence)
-        notes = (f"{silent} customers without {metric!r} on both sides are left out",) if silent else ()
+        notes = (f"{barred} {LEFT_OUT}",) if barred else ()
+        if silent:
+            notes = (*notes, f"{silent} customers without {metric!r} on both sides are left out")
         finding = _finding(
             one,
             question=question,

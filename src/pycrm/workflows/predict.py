@@ -15,7 +15,7 @@ from pycrm.errors import CurrencyMismatchError, InvalidValueError, NotEstimableE
 from pycrm.model.knowledge import CustomerFact
 from pycrm.model.predicate import where
 from pycrm.scoring import Fold, Scorer, rolling_origin, snapshot_labels
-from pycrm.storage.identity import aliases
+from pycrm.storage.profiling import Profiled, profiled
 from pycrm.storage.protocols import Store, UnitOfWork
 from pycrm.storage.purchases import purchases
 from pycrm.storage.query import Query
@@ -56,7 +56,8 @@ def labels(
     -------
     DataFrame
         As `pycrm.scoring.snapshot_labels`: customer, as_of, recency, frequency, age, mean_gap, monetary (orders less the refunds
-        made by then), a column for each topic such as "need:speed", and the labels bought, churned, next_days.
+        made by then), a column for each topic such as "need:speed", and the labels bought, churned, next_days. Of whom no numbers
+        may be made has no row; `attrs["left_out"]` tells how many, by the reason.
 
     Raises
     ------
@@ -72,8 +73,9 @@ def labels(
     local = ZoneInfo(zone)
     until = datetime.combine(observed_until + timedelta(days=1), time(), tzinfo=local)
     with store.begin(read_only=True) as unit:
-        orders, refunds = _orders(unit, until, local)
-        known = _facts(unit, until, local) if facts else None
+        who = profiled(unit)
+        orders, refunds = _orders(unit, who, until, local)
+        known = _facts(unit, who, until, local) if facts else None
     made: pd.DataFrame = snapshot_labels(
         orders,
         as_of=as_of,
@@ -87,6 +89,7 @@ def labels(
         given_back = refunds[refunds["time"] <= pd.Timestamp(day)].groupby("customer")["amount"].sum()
         at = made["as_of"] == pd.Timestamp(day)
         made.loc[at, "monetary"] -= made.loc[at, "customer"].map(given_back).fillna(0.0)
+    made.attrs["left_out"] = who.left_out
     return made
 
 
@@ -134,8 +137,8 @@ def backtest(
     )
 
 
-def _orders(unit: UnitOfWork, until: datetime, zone: ZoneInfo) -> tuple[pd.DataFrame, pd.DataFrame]:
-    now = aliases(unit)
+def _orders(unit: UnitOfWork, whom: Profiled, until: datetime, zone: ZoneInfo) -> tuple[pd.DataFrame, pd.DataFrame]:
+    now = whom.now
     currency: str | None = None
     bought: list[pd.DataFrame] = []
     back: list[tuple[str, datetime, float]] = []
@@ -146,10 +149,11 @@ def _orders(unit: UnitOfWork, until: datetime, zone: ZoneInfo) -> tuple[pd.DataF
                 raise CurrencyMismatchError(currency, other)
         who = [str(now.of(id)) for id in part["customer"]]
         amounts = np.array([float(gross) for gross in part["gross"]])
+        allowed = np.array([id in whom for id in part["customer"]], dtype=np.bool_)
         made = pd.DataFrame({"customer": who, "time": _days(part["time"], zone), "amount": amounts})
-        bought.append(made[amounts > 0])
-        for id, refunds in zip(who, part["refunds"], strict=True):
-            back += [(id, at, float(amount)) for at, amount in refunds]
+        bought.append(made[allowed & (amounts > 0)])
+        for id, counts, refunds in zip(who, allowed.tolist(), part["refunds"], strict=True):
+            back += [(id, at, float(amount)) for at, amount in refunds if counts]
     if not any(map(len, bought)):
         raise NotEstimableError("labels", "there is no order with a positive amount")
     refunds_ = pd.DataFrame(
@@ -167,13 +171,14 @@ def _days(times: Sequence[datetime], zone: ZoneInfo) -> pd.Series:
     return when.dt.tz_convert(zone).dt.tz_localize(None).dt.normalize()
 
 
-def _facts(unit: UnitOfWork, until: datetime, zone: ZoneInfo) -> pd.DataFrame | None:
+def _facts(unit: UnitOfWork, whom: Profiled, until: datetime, zone: ZoneInfo) -> pd.DataFrame | None:
     """Return what was known of each customer by the day it was recorded: one row a customer and day, the last of each topic."""
-    now = aliases(unit)
+    now = whom.now
     said = [
         fact
         for batch in unit.of(CustomerFact).stream(Query(CustomerFact, where("recorded_at") < until))
         for fact in batch
+        if fact.customer_id in whom
     ]
     if not said:
         return None

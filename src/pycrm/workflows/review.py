@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from typing import Literal
 from uuid import UUID
 
 import numpy as np
 import pandas as pd
-from attrs import frozen
+from attrs import field, frozen
 
 from pycrm.errors import InvalidValueError, NotEstimableError
 from pycrm.insight import (
@@ -25,8 +25,8 @@ from pycrm.model.assessment import Assessment, Tier
 from pycrm.model.customer import Customer
 from pycrm.model.predicate import reach, where
 from pycrm.segmentation import STANDARD_SEGMENTS, Concentration, Migration, concentration, migration_matrix
-from pycrm.storage.identity import aliases
-from pycrm.storage.lookups import IN_USE, not_in_use
+from pycrm.storage.lookups import IN_USE
+from pycrm.storage.profiling import Profiled, profiled
 from pycrm.storage.protocols import Store, UnitOfWork
 from pycrm.storage.query import Query
 
@@ -47,6 +47,8 @@ class SnapshotComparison:
         Who moved; groups come best first.
     former_value, later_value : Concentration
         How the historic value is spread.
+    left_out : Mapping of str to int
+        Customers of whom no numbers may be made, by the reason.
     """
 
     former: tuple[str, date]
@@ -55,6 +57,7 @@ class SnapshotComparison:
     migration: Migration
     former_value: Concentration
     later_value: Concentration
+    left_out: Mapping[str, int] = field(factory=dict)
 
 
 def compare(
@@ -67,7 +70,7 @@ def compare(
     """Compare two snapshots of `differentiate.assess`, by who everybody is today.
 
     Of customers who were merged since, a snapshot counts the assessment of the one who stayed, else the first of those merged
-    into him. Whose data is restricted or was erased is in neither.
+    into him. Whose data is restricted or was erased, and who objected to being profiled, is in neither.
 
     Parameters
     ----------
@@ -86,7 +89,8 @@ def compare(
     if by not in {"segment", "tier"}:
         raise InvalidValueError("by", by, "give segment or tier")
     with store.begin() as unit:
-        frames = [_snapshot(unit, *which) for which in (former, later)]
+        who = profiled(unit)
+        frames = [_snapshot(unit, who, *which) for which in (former, later)]
     tiers = [tier.value for tier in Tier]
     names = [*dict.fromkeys(box.name for box in STANDARD_SEGMENTS), "none"]
     return SnapshotComparison(
@@ -96,6 +100,7 @@ def compare(
         migration=migration_matrix(*frames, state=by, states=tiers if by == "tier" else names),
         former_value=concentration(frames[0]["value"]),
         later_value=concentration(frames[1]["value"]),
+        left_out=who.left_out,
     )
 
 
@@ -123,6 +128,8 @@ class FairnessReport:
         What a policy gives each group.
     at_risk : bool
         Whether a gap that people would see also reaches many.
+    left_out : Mapping of str to int
+        Customers of whom no numbers may be made, by the reason.
     """
 
     run: str
@@ -135,6 +142,7 @@ class FairnessReport:
     value: tuple[GroupMean, ...]
     treatment: TreatmentAudit | None
     at_risk: bool
+    left_out: Mapping[str, int] = field(factory=dict)
 
 
 def audit(
@@ -180,7 +188,8 @@ def audit(
     if not tiers:
         raise InvalidValueError("tiers", tiers, "give at least one tier")
     with store.begin() as unit:
-        frame = _snapshot(unit, run, as_of)
+        who = profiled(unit)
+        frame = _snapshot(unit, who, run, as_of)
         groups = {
             customer.id: next((str(found) for found, _ in reach(customer, group)), None)
             for customer in _all_customers(unit)
@@ -202,6 +211,7 @@ def audit(
         value=audit_means(frame, group="group", amount="value", reference=reference, min_rows=min_rows),
         treatment=treatment,
         at_risk=selection.reputation_risk(),
+        left_out=who.left_out,
     )
 
 
@@ -210,8 +220,8 @@ def _all_customers(unit: UnitOfWork) -> Iterator[Customer]:
         yield from batch
 
 
-def _snapshot(unit: UnitOfWork, run: str, as_of: date) -> pd.DataFrame:
-    now, unused = aliases(unit), not_in_use(unit)
+def _snapshot(unit: UnitOfWork, who: Profiled, run: str, as_of: date) -> pd.DataFrame:
+    now = who.now
     asked = Query(Assessment, (where("run") == run) & (where("as_of") == as_of))
     found = [one for batch in unit.of(Assessment).stream(asked) for one in batch]
     # Who stayed comes first, so that his own assessment counts; of several merged into him, the same one in every store.
@@ -222,7 +232,7 @@ def _snapshot(unit: UnitOfWork, run: str, as_of: date) -> pd.DataFrame:
     rows = [
         (id, one.tier.value, one.segment or "none", float(one.historic_value.amount), one.since)
         for id, one in of_today.items()
-        if id not in unused
+        if id in who
     ]
     if not rows:
         raise NotEstimableError(

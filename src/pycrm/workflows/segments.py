@@ -17,8 +17,8 @@ from pycrm.model.evidence import Reason
 from pycrm.model.predicate import all_of, where
 from pycrm.model.segment import Segment, SegmentMembership, assign_segments, in_order
 from pycrm.model.time import Period, instant
-from pycrm.storage.identity import aliases
 from pycrm.storage.membership import segment_members, segment_row, snapshot_day
+from pycrm.storage.profiling import may_be_profiled, profiled
 from pycrm.storage.protocols import Store, UnitOfWork
 from pycrm.storage.query import Query, desc
 
@@ -35,12 +35,15 @@ class Rebuilt:
         When.
     members, entered, left : Mapping of str to int
         By segment: how many are in, came in, and went.
+    left_out : Mapping of str to int
+        Customers who are in no segment because no numbers may be made of them, by the reason.
     """
 
     at: datetime
     members: Mapping[str, int] = field(factory=dict)
     entered: Mapping[str, int] = field(factory=dict)
     left: Mapping[str, int] = field(factory=dict)
+    left_out: Mapping[str, int] = field(factory=dict)
 
 
 def rebuild(store: Store, *, at: datetime, as_of: date | None = None, actor: str | None = None) -> Rebuilt:
@@ -65,8 +68,9 @@ def rebuild(store: Store, *, at: datetime, as_of: date | None = None, actor: str
     now = instant(at)
     with store.begin(actor=actor, cause="segments.rebuild") as unit:
         segments = _all(unit, Segment)
-        found = segment_members(unit, segments, as_of=now.date() if as_of is None else as_of)
-        into = aliases(unit)
+        who = profiled(unit)
+        found = segment_members(unit, segments, as_of=now.date() if as_of is None else as_of, of=who)
+        into = who.now
         held: dict[tuple[str, UUID], SegmentMembership] = {}
         closed: list[SegmentMembership] = []
         for one in _all(unit, SegmentMembership, where("period.end").is_null()):
@@ -99,22 +103,24 @@ def rebuild(store: Store, *, at: datetime, as_of: date | None = None, actor: str
         members={name: len(ids) for name, ids in found.items()},
         entered={name: sum(one.segment == name for one in made) for name in found},
         left={name: sum(one.segment == name for one in ended) for name in found},
+        left_out=who.left_out,
     )
 
 
 def members(store: Store, name: str, *, at: datetime) -> frozenset[UUID]:
-    """Return who was in a segment at a time: the snapshot of that moment."""
+    """Return who was in a segment at a time: the snapshot of that moment, without those of whom no numbers may be made today."""
     then = instant(at)
     during = (where("period.start") <= then) & ((where("period.end") > then) | where("period.end").is_null())
     with store.begin(read_only=True) as unit:
-        into = aliases(unit)
-        return frozenset(
-            into.of(one.customer_id) for one in _all(unit, SegmentMembership, (where("segment") == name) & during)
-        )
+        who = profiled(unit)
+        held = _all(unit, SegmentMembership, (where("segment") == name) & during)
+        return frozenset(who.now.of(one.customer_id) for one in held if who.counts(one.customer_id))
 
 
 def explain(store: Store, name: str, customer_id: UUID, *, as_of: date | None = None) -> tuple[Reason, ...]:
     """Return why a customer is in a segment or not: the decision first, then each part of the condition with what was found.
+
+    Of whom no numbers may be made, that is the answer.
 
     Raises
     ------
@@ -126,6 +132,9 @@ def explain(store: Store, name: str, customer_id: UUID, *, as_of: date | None = 
         if name not in segments:
             raise NotFound("segment", name)
         customer = unit.of(Customer).get(customer_id)
+        allowed = may_be_profiled(unit, customer_id)
+        if not allowed:
+            return allowed.reasons
         until = all_of(where("customer_id") == customer_id)
         if as_of is not None:
             until &= where("as_of") <= as_of

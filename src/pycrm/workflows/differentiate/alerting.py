@@ -15,6 +15,7 @@ from pycrm.model.money import Money
 from pycrm.model.predicate import where
 from pycrm.model.snapshot import Snapshot
 from pycrm.storage import read_columns
+from pycrm.storage.profiling import profiled
 from pycrm.storage.protocols import Store, UnitOfWork
 from pycrm.storage.query import Query, desc
 
@@ -46,6 +47,8 @@ class Alert:
 def alerts(store: Store, *, as_of: date, run: str = "current", least: Decimal | int = 0) -> tuple[Alert, ...]:
     """Return the customers of a snapshot whose profit is below `least`: who fell below since the one before first, then the worst.
 
+    Of whom no numbers may be made today nothing is told.
+
     Raises
     ------
     NotEstimableError
@@ -60,9 +63,10 @@ def alerts(store: Store, *, as_of: date, run: str = "current", least: Decimal | 
         before = (where("run") == run) & (where("as_of") < as_of)
         found = unit.of(Snapshot).page(Query(Snapshot, before, order=(desc("as_of"),)), size=1).items
         then = _profits(unit, run, found[0].as_of) if found else {}
+        who = profiled(unit)
     made = []
     for customer_id, profit in now.items():
-        if profit.amount >= least:
+        if profit.amount >= least or customer_id not in who:
             continue
         former = then.get(customer_id)
         crossed = former is not None and former.amount >= least

@@ -229,6 +229,7 @@ def _assess(unit: UnitOfWork, asked: Asked) -> DifferentiateReport:
         migration=None if former is None else migration_since(former[1], people, frame),
         fairness=fairness,
         treatment=treatment,
+        left_out=people.left_out,
         notes=tuple(notes),
     )
 

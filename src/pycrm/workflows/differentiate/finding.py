@@ -68,6 +68,8 @@ class DifferentiateReport:
         Who is in the tiers that get most care, by each path that was asked for; conditional on the segment.
     treatment : Mapping of str to TreatmentAudit
         What the policy gives to the groups of each path.
+    left_out : Mapping of str to int
+        Customers of whom no numbers may be made, by the reason: restricted, erased, objected, ...
     notes : tuple of str
         What cannot be estimated, and why.
     """
@@ -96,4 +98,5 @@ class DifferentiateReport:
     migration: Migration | None = field(default=None, eq=False, repr=False)
     fairness: Mapping[str, FairnessAudit] = field(factory=dict, eq=False, repr=False)
     treatment: Mapping[str, TreatmentAudit] = field(factory=dict, eq=False, repr=False)
+    left_out: Mapping[str, int] = field(factory=dict)
     notes: tuple[str, ...]

@@ -20,8 +20,8 @@ from pycrm.model.order import UnallocatedRefund
 from pycrm.model.predicate import where
 from pycrm.scoring import ProfileRule
 from pycrm.storage import read_columns
-from pycrm.storage.identity import aliases
 from pycrm.storage.lookups import IN_USE
+from pycrm.storage.profiling import profiled
 from pycrm.storage.protocols import UnitOfWork
 from pycrm.storage.purchases import purchases
 from pycrm.storage.query import Query
@@ -42,6 +42,7 @@ class People:
     place: Mapping[UUID, int]
     held: Mapping[str, list[Any]]
     """`place` also knows who was merged into another: he has the place of the one he is now."""
+    left_out: Mapping[str, int]
 
     @classmethod
     def read(cls, unit: UnitOfWork, asked: Asked) -> People:
@@ -56,13 +57,14 @@ class People:
                 if isinstance(rule, ProfileRule) and rule.column not in OF_THE_SNAPSHOT
             )
         held = read_columns(unit, Query(Customer, IN_USE), ["id", *(path for path in paths if path != "id")])
-        into = aliases(unit).into
-        if into:
-            stayed = [at for at, id in enumerate(held["id"]) if id not in into]
+        found = profiled(unit)
+        into = found.now.into
+        if into or found.why_not:
+            stayed = [at for at, id in enumerate(held["id"]) if id not in into and id not in found.why_not]
             held = {path: [values[at] for at in stayed] for path, values in held.items()}
         place = {id: at for at, id in enumerate(held["id"])}
         place |= {gone: place[now] for gone, (now, _) in into.items() if now in place}
-        return cls(ids=held["id"], place=place, held=held)
+        return cls(ids=held["id"], place=place, held=held, left_out=found.left_out)
 
     def only(self, path: str) -> list[Any]:
         """Return one value of a path for each customer: the first of several, None of none."""

@@ -28,6 +28,7 @@ from pycrm.model.time import instant
 from pycrm.storage.columns import read_columns
 from pycrm.storage.identity import aliases
 from pycrm.storage.lookups import consents_by_customer, last_assessments
+from pycrm.storage.profiling import Profiled, profiled
 from pycrm.storage.protocols import Store, UnitOfWork
 from pycrm.storage.query import Query
 from pycrm.workflows.personalise.reading import bought_until, customer_rows
@@ -95,6 +96,8 @@ class NextStepsReport:
         Customers whose last advice still holds; they get no other.
     nothing : int
         Customers whom no rule concerns.
+    left_out : Mapping of str to int
+        Customers of whom no numbers may be made, by the reason.
     steps : Mapping of str to int
         The new ones, by code.
     """
@@ -104,6 +107,7 @@ class NextStepsReport:
     held: int
     nothing: int
     steps: Mapping[str, int]
+    left_out: Mapping[str, int] = field(factory=dict)
 
 
 def next_steps(
@@ -143,8 +147,8 @@ def next_steps(
             for one in batch
             if one.holds_at(now)
         }
-        looked_at = 0
-        for customer, facts in _with_facts(unit, as_of, now):
+        looked_at, who = 0, profiled(unit)
+        for customer, facts in _with_facts(unit, as_of, now, who):
             looked_at += 1
             if customer.id in open_:
                 held += 1
@@ -171,12 +175,19 @@ def next_steps(
         unit.of(NextStep).put_many(made)
         unit.commit()
     return NextStepsReport(
-        customers=looked_at, made=len(made), held=held, nothing=nothing, steps=Counter(one.step.code for one in made)
+        customers=looked_at,
+        made=len(made),
+        held=held,
+        nothing=nothing,
+        steps=Counter(one.step.code for one in made),
+        left_out=who.left_out,
     )
 
 
-def _with_facts(unit: UnitOfWork, as_of: date, at: datetime) -> Iterable[tuple[Customer, Mapping[str, Any]]]:
-    ids, rows = customer_rows(unit)
+def _with_facts(
+    unit: UnitOfWork, as_of: date, at: datetime, who: Profiled
+) -> Iterable[tuple[Customer, Mapping[str, Any]]]:
+    ids, rows = customer_rows(unit, who)
     bought = bought_until(unit, rows, at)
     owned: list[set[str]] = [set() for _ in ids]
     last: list[date | None] = [None] * len(ids)
@@ -227,7 +238,8 @@ def pull_list(
 ) -> tuple[list[ListEntry], Mapping[str, int]]:
     """Return whom the decisions of a run tell something over a channel, with seeds, permission asked once more.
 
-    A list is pulled later than it was decided: who withdrew, died, moved or went on a list of suppression since is left out.
+    A list is pulled later than it was decided: who withdrew, died, moved, went on a list of suppression or objected to being
+    profiled since is left out.
 
     Parameters
     ----------
@@ -253,7 +265,8 @@ def pull_list(
     left_out: Counter[str] = Counter()
     entries: dict[str, ListEntry] = {}
     with store.begin(read_only=True) as unit:
-        known = aliases(unit)
+        profiles = profiled(unit)
+        known = profiles.now
         offers = {one.id: one for batch in unit.of(Offer).stream(Query(Offer)) for one in batch}
         consents = consents_by_customer(unit, now, known)
         lists = [one for batch in unit.of(Suppression).stream(Query(Suppression)) for one in batch]
@@ -273,6 +286,8 @@ def pull_list(
             point = customer.reachable_by(over, now)
             if not permission or point is None:
                 left_out[permission.reasons[0].code] += 1
+            elif customer.id not in profiles:
+                left_out[profiles.why_not[customer.id]] += 1
             elif point.normalised in entries:
                 left_out["same_address"] += 1
             else:

@@ -38,6 +38,7 @@ from pycrm.storage.columns import read_columns
 from pycrm.storage.consents import Consents
 from pycrm.storage.identity import aliases
 from pycrm.storage.lookups import last_assessments
+from pycrm.storage.profiling import profiled
 from pycrm.storage.protocols import ColumnWriter, Store, UnitOfWork
 from pycrm.storage.query import Query
 from pycrm.workflows.personalise.learning import (
@@ -97,6 +98,8 @@ class PersonaliseReport:
         Customers whom the floor asked for and stock, budget or rules did not allow.
     answers : int
         How many answers it rests on.
+    left_out : Mapping of str to int
+        Customers of whom no numbers may be made, and who are decided on by nobody, by the reason.
     """
 
     run: str
@@ -114,6 +117,7 @@ class PersonaliseReport:
     gap: float = 0.0
     floor_missed: int = 0
     answers: int = 0
+    left_out: Mapping[str, int] = Factory(dict)
 
 
 def held_out(policy: DecisionPolicy, customers: Sequence[UUID]) -> NDArray[np.bool_]:
@@ -254,7 +258,8 @@ def _run(
         (offer for batch in unit.of(Offer).stream(Query(Offer)) for offer in batch),
         key=lambda offer: (offer.fallback, -offer.priority, offer.code),
     )
-    ids, rows = customer_rows(unit)
+    who = profiled(unit)
+    ids, rows = customer_rows(unit, who)
     log, newest = log_until(unit, rows, {offer.id: column for column, offer in enumerate(offers)}, at)
     if newest is not None and at < newest:
         fix = f"the newest decision was made at {newest.isoformat()}; give a time that is not before it"
@@ -294,6 +299,7 @@ def _run(
         gap=choice.gap,
         floor_missed=choice.floor_missed,
         answers=choice.answers,
+        left_out=who.left_out,
     )
 
 

@@ -20,7 +20,8 @@ from pycrm.model.order import Order, OrderStatus
 from pycrm.model.predicate import where
 from pycrm.model.time import instant
 from pycrm.storage.columns import read_columns
-from pycrm.storage.identity import Aliases, aliases
+from pycrm.storage.identity import Aliases
+from pycrm.storage.profiling import LEFT_OUT, profiled
 from pycrm.storage.protocols import Store, UnitOfWork
 from pycrm.storage.query import Query
 
@@ -97,12 +98,16 @@ def _finding(
     cutoff = datetime.combine(as_of + timedelta(days=1), time(), UTC)
     if at < cutoff - timedelta(days=1):
         raise InvalidValueError("as_of", as_of, f"the day has not come at {at.isoformat()}")
-    made = read_columns(
+    decided = read_columns(
         unit,
         Query(OfferDecision, (where("policy") == policy) & (where("decided_at") < cutoff)),
         ["id", "customer_id", "arm", "decided_at", "offer_id", "channel"],
     )
-    now = aliases(unit)
+    profiles = profiled(unit)
+    now = profiles.now
+    rows = [profiles.counts(id) for id in decided["customer_id"]]
+    made = {name: [one for one, counts in zip(held, rows, strict=True) if counts] for name, held in decided.items()}
+    barred = {now.of(id) for id, counts in zip(decided["customer_id"], rows, strict=True) if not counts}
     first: dict[UUID, tuple[datetime, str]] = {}
     for one, arm, when in zip(made["customer_id"], made["arm"], made["decided_at"], strict=True):
         who = now.of(one)
@@ -168,7 +173,10 @@ def _finding(
             *effect.assumes,
             "stock, budget and contacts are shared per arm, so that nobody gains by the others' silence",
         ),
-        notes=(f"from the first decision, {min(when for when, _ in first.values()).date()}, to {as_of}",),
+        notes=(
+            f"from the first decision, {min(when for when, _ in first.values()).date()}, to {as_of}",
+            *((f"{len(barred)} {LEFT_OUT}",) if barred else ()),
+        ),
         value=all_of(effect.estimate),
         value_low=all_of(low),
         value_high=all_of(high),

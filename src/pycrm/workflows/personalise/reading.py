@@ -20,8 +20,8 @@ from pycrm.model.offer_log import OfferAnswer, OfferOutcome, OfferOverride
 from pycrm.model.order import Order, OrderStatus
 from pycrm.model.predicate import where
 from pycrm.storage.columns import read_columns
-from pycrm.storage.identity import aliases
 from pycrm.storage.lookups import IN_USE
+from pycrm.storage.profiling import Profiled, profiled
 from pycrm.storage.protocols import UnitOfWork
 from pycrm.storage.query import Query
 
@@ -42,10 +42,15 @@ def _times(values: Sequence[datetime | None]) -> NDArray[np.datetime64]:
     return np.array(plain, dtype="datetime64[us]")
 
 
-def customer_rows(unit: UnitOfWork) -> tuple[list[UUID], dict[UUID, int]]:
-    """Return the customers in the order of their ids, and the row of each; a merged id has the row of who he is now."""
-    known = aliases(unit)
-    ids = sorted(id for id in read_columns(unit, Query(Customer, IN_USE), ["id"])["id"] if id not in known.into)
+def customer_rows(unit: UnitOfWork, of: Profiled | None = None) -> tuple[list[UUID], dict[UUID, int]]:
+    """Return the customers in the order of their ids, and the row of each; a merged id has the row of who he is now.
+
+    Those of whom no numbers may be made have none.
+    """
+    found = profiled(unit) if of is None else of
+    known = found.now
+    held = read_columns(unit, Query(Customer, IN_USE), ["id"])["id"]
+    ids = sorted(id for id in held if id not in known.into and id not in found.why_not)
     rows = {id: row for row, id in enumerate(ids)}
     for gone, (now, _) in known.into.items():
         if now in rows:
