@@ -149,6 +149,7 @@ HONOURS = {
         one.customer_id
         for one in leads.queue(s, SCORING, at=NOW, probability=dict.fromkeys(GRADES, 0.5), value=9.0)
     },
+    "leads.rates": lambda s: leads.rates(s, Period(NOW - 90 * DAY, NOW), at=NOW)[0].leads,
     "leads.grade_rates": _converting,
     "review.compare": lambda s: review.compare(
         s, former=("current", TODAY), later=("current", TODAY)
@@ -181,7 +182,6 @@ GOES_ON = {
     "differentiate.rows_of": "tells on what an answer rested that was given before",
     "measure.rows_of": "tells on what an answer rested that was given before",
     "leads.convert": "a sale is kept",
-    "leads.rates": "counts the business by source, nobody by name",
     "personalise.record": "an answer is kept",
     "personalise.override": "a person decided",
     "personalise.coverage": "counts what was said, nobody by name",

@@ -382,11 +382,11 @@ def convert(
 def rates(store: Store, period: Period, *, at: datetime) -> tuple[ConversionRate, ...]:
     """Return how many of the leads that came in `period` became buyers by `at`, over all and by source.
 
-    Whose data may not be used is passed over, here as everywhere.
+    Of whom no numbers may be made is passed over, here as everywhere.
     """
     with store.begin(read_only=True) as unit:
-        now, unused = aliases(unit), not_in_use(unit)
-        counted = (lead for lead in _all(unit, Lead) if now.of(lead.customer_id) not in unused)
+        who = profiled(unit)
+        counted = (lead for lead in _all(unit, Lead) if lead.customer_id in who)
         return conversion_rate(counted, _all(unit, Conversion), period, instant(at))
 
 
