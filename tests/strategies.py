@@ -93,6 +93,7 @@ from pycrm.model.time import Period
 from pycrm.model.touchpoint import Touchpoint
 from pycrm.model.treatment import ServiceFloor, ServiceLevel, TreatmentPlan
 from pycrm.model.vote import Vote, VoteKind, VoteReview, VoteState
+from pycrm.model.withheld import WithheldAnswer
 
 
 def text(max_size=12):
@@ -1058,6 +1059,10 @@ customer_facts = st.builds(
         evidence=maybe(evidence_refs),
     ),
 )
+withheld_answers = st.builds(
+    WithheldAnswer,
+    **_entity(customer_id=ids, about=text(), recorded_at=instants, evidence=maybe(evidence_refs)),
+)
 campaigns = st.builds(
     Campaign,
     **_entity(
@@ -1497,6 +1502,7 @@ ENTITIES = {
     PointsEntry: points_entries,
     ContactPolicy: contact_policies,
     ProfilingPolicy: profiling_policies,
+    WithheldAnswer: withheld_answers,
     Suppression: suppressions,
     Assessment: assessments(),
     Assignment: assignments,

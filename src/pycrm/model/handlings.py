@@ -43,6 +43,7 @@ from pycrm.model.source import IdentityLink, SourceRecord
 from pycrm.model.task import Task
 from pycrm.model.touchpoint import Touchpoint
 from pycrm.model.vote import Vote, VoteReview
+from pycrm.model.withheld import WithheldAnswer
 
 __all__ = ["HANDLINGS", "handling_of"]
 
@@ -573,6 +574,17 @@ HANDLINGS: Mapping[type[Any], Handling] = {
             fate=Fate.DELETE,
             fields=_all(_S.KEY, "customer_id evidence")
             | _all(_S.BEHAVIOUR, "topic value strength origin confidence period")
+            | _all(_S.STATISTICS, "recorded_at"),
+        ),
+        Handling(
+            model=WithheldAnswer,
+            purpose="to know what a customer does not want to be asked",
+            use="what he is not asked again",
+            since="recorded_at",
+            subjects=("customer_id",),
+            fate=Fate.DELETE,
+            fields=_all(_S.KEY, "customer_id evidence")
+            | _all(_S.BEHAVIOUR, "about")
             | _all(_S.STATISTICS, "recorded_at"),
         ),
         Handling(

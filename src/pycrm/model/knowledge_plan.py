@@ -69,6 +69,8 @@ class WantedTopic:
         Of an INTIMATE topic: the purpose the customer must have agreed to.
     valid_for : timedelta, optional
         How long an answer stays true; None for good.
+    rest : timedelta, optional
+        How long after a customer withheld it he may be asked again; None for never.
 
     Examples
     --------
@@ -82,6 +84,7 @@ class WantedTopic:
     closeness: Closeness = field(default=Closeness.OPEN, validator=is_a(Closeness))
     purpose: str | None = field(default=None, validator=optional(is_code))
     valid_for: timedelta | None = field(default=None, validator=optional(_is_span))
+    rest: timedelta | None = field(default=None, validator=optional(_is_span))
 
     def __attrs_post_init__(self) -> None:
         if (self.closeness is Closeness.INTIMATE) != (self.purpose is not None):
@@ -248,12 +251,28 @@ class KnowledgePlan(Entity):
         """Return 1 for what was said or seen, or concluded with at least the confidence `sure`; else the confidence."""
         return 1.0 if origin is not FactOrigin.INFERRED or confidence >= self.sure else confidence
 
-    def asks(self, approach: Approach, known: Mapping[Topic, float]) -> tuple[Topic, ...]:
-        """Return what of its topics `approach` would still ask about: never what is known."""
-        return tuple(topic for topic in approach.teaches if known.get(topic, 0.0) < 1.0)
+    def withheld(self, said: Mapping[str, datetime], at: datetime) -> frozenset[Topic]:
+        """Return the topics that are not to be asked, of what one customer withholds since when, as `withheld_by` returns it."""
+        return frozenset(
+            one.topic
+            for one in self.topics
+            if (since := said.get(str(one.topic))) is not None and (one.rest is None or since + one.rest > at)
+        )
+
+    def asks(
+        self, approach: Approach, known: Mapping[Topic, float], withheld: frozenset[Topic] = frozenset()
+    ) -> tuple[Topic, ...]:
+        """Return what of its topics `approach` would still ask about: never what is known, nor what is withheld."""
+        return tuple(topic for topic in approach.teaches if known.get(topic, 0.0) < 1.0 and topic not in withheld)
 
     def gain(
-        self, approach: Approach, known: Mapping[Topic, float], *, reach: float = 1.0, unanswered: int = 0
+        self,
+        approach: Approach,
+        known: Mapping[Topic, float],
+        *,
+        reach: float = 1.0,
+        unanswered: int = 0,
+        withheld: frozenset[Topic] = frozenset(),
     ) -> float:
         """Return the expected gain of `approach` for a customer of whom `known` is known.
 
@@ -270,9 +289,13 @@ class KnowledgePlan(Entity):
             Of the route.
         unanswered : int
             Contacts since the last sign of the customer.
+        withheld : frozenset of Topic
+            What is not to be asked: a question or survey with any of it gains nothing, since its words ask for all of it.
         """
-        asked = self.asks(approach, known)
+        asked = self.asks(approach, known, withheld)
         if approach.teaches and not asked:
+            return 0.0
+        if approach.kind in {IntentKind.QUESTION, IntentKind.SURVEY} and not withheld.isdisjoint(approach.teaches):
             return 0.0
         worth = {one.topic: one.worth for one in self.topics}
         learnt = sum(worth[topic] * max(0.0, approach.certainty - known.get(topic, 0.0)) for topic in asked)

@@ -54,6 +54,7 @@ from pycrm.model.template import Template
 from pycrm.model.touchpoint import Touchpoint
 from pycrm.model.treatment import TreatmentPlan
 from pycrm.model.vote import Vote, VoteReview
+from pycrm.model.withheld import WithheldAnswer
 from pycrm.storage.mapping import EntityMap, UniqueEach
 
 __all__ = ["default_maps"]
@@ -249,6 +250,9 @@ def default_maps() -> tuple[EntityMap, ...]:
             references=of_customer,
             searched=["period.start", "period.end"],
             indexes=["segment", "customer_id"],
+        ),
+        EntityMap.of(
+            WithheldAnswer, references=of_customer, indexes=[("customer_id", "recorded_at")], append_only=True
         ),
         EntityMap.of(CustomerFact, references=of_customer, indexes=[("customer_id", "recorded_at")], append_only=True),
         EntityMap.of(

@@ -20,11 +20,14 @@ from pycrm.insight import (
     apply_policy,
     audit_means,
     audit_selection,
+    publish_counts,
 )
 from pycrm.model.assessment import Assessment, Tier
 from pycrm.model.customer import Customer
 from pycrm.model.predicate import reach, where
+from pycrm.model.withheld import WithheldAnswer
 from pycrm.segmentation import STANDARD_SEGMENTS, Concentration, Migration, concentration, migration_matrix
+from pycrm.storage.columns import read_columns
 from pycrm.storage.lookups import IN_USE
 from pycrm.storage.profiling import Profiled, profiled
 from pycrm.storage.protocols import Store, UnitOfWork
@@ -117,7 +120,7 @@ class FairnessReport:
     customers : int
         How many.
     group : str
-        The path on the customer that makes the groups.
+        The path on the customer that makes the groups. Who withholds it is in "withheld", of whom it is not known in "missing".
     tiers : tuple of Tier
         The tiers whose care is audited.
     selection : FairnessAudit
@@ -130,6 +133,11 @@ class FairnessReport:
         Whether a gap that people would see also reaches many.
     left_out : Mapping of str to int
         Customers of whom no numbers may be made, by the reason.
+    published : Mapping of str to int, optional
+        The customers of each group that may be published: of the others publish no number, their rates and means neither.
+        None where `least` was not given.
+    published_total : int, optional
+        The customers of all groups; None where it would tell what is hidden, or `least` was not given.
     """
 
     run: str
@@ -143,6 +151,8 @@ class FairnessReport:
     treatment: TreatmentAudit | None
     at_risk: bool
     left_out: Mapping[str, int] = field(factory=dict)
+    published: Mapping[str, int] | None = None
+    published_total: int | None = None
 
 
 def audit(
@@ -155,6 +165,7 @@ def audit(
     policy: TreatmentPolicy | None = None,
     reference: str | None = None,
     min_rows: int = 20,
+    least: int | None = None,
     rng: np.random.Generator | None = None,
 ) -> FairnessReport:
     """Audit who is in the tiers that get most care, and what a treatment policy gives to groups of people.
@@ -168,7 +179,8 @@ def audit(
     as_of : date
         Its day.
     group : str
-        A path on the customer, such as "country", "gender" or "custom.branch"; who has none is in the group "missing".
+        A path on the customer, such as "country", "gender" or "custom.branch"; who has none is in the group "missing", or in
+        "withheld" where a `WithheldAnswer` says that he was asked and would rather not say.
     tiers : sequence of Tier
         Whose care is audited.
     policy : TreatmentPolicy, optional
@@ -177,6 +189,8 @@ def audit(
         The group to compare with; the largest by default.
     min_rows : int
         A rate over fewer customers is not estimated.
+    least : int, optional
+        Say which counts may be published: no group of fewer customers, and none that subtraction would tell (`publish_counts`).
     rng : numpy.random.Generator, optional
         Gives bootstrap intervals.
 
@@ -194,11 +208,15 @@ def audit(
             customer.id: next((str(found) for found, _ in reach(customer, group)), None)
             for customer in _all_customers(unit)
         }
-    frame["group"] = frame["customer"].map(groups)
+        declined = _declined(unit, who, group)
+    frame["group"] = [
+        "withheld" if groups.get(id) is None and id in declined else groups.get(id) for id in frame["customer"]
+    ]
     frame["selected"] = frame["tier"].isin([tier.value for tier in tiers]).astype(int)
     selection = audit_selection(
         frame, group="group", selected="selected", given="segment", rng=rng, reference=reference, min_rows=min_rows
     )
+    published, total = (None, None) if least is None else _published(selection, least)
     treatment = None if policy is None else apply_policy(policy, frame, group="group", min_rows=min_rows)[1]
     return FairnessReport(
         run=run,
@@ -212,7 +230,20 @@ def audit(
         treatment=treatment,
         at_risk=selection.reputation_risk(),
         left_out=who.left_out,
+        published=published,
+        published_total=total,
     )
+
+
+def _declined(unit: UnitOfWork, who: Profiled, about: str) -> frozenset[UUID]:
+    held = read_columns(unit, Query(WithheldAnswer, where("about") == about), ["customer_id"])["customer_id"]
+    return frozenset(map(who.now.of, held))
+
+
+def _published(selection: FairnessAudit, least: int) -> tuple[dict[str, int], int | None]:
+    found = publish_counts([row.rows for row in selection.groups], least=least)
+    shown = zip(selection.groups, found.hidden.tolist(), strict=True)
+    return {row.group[0]: row.rows for row, hidden in shown if not hidden}, found.total
 
 
 def _all_customers(unit: UnitOfWork) -> Iterator[Customer]:

@@ -34,7 +34,7 @@ from pycrm.storage.query import Query
 from pycrm.workflows.interact.because import because
 from pycrm.workflows.interact.gate import Gate
 from pycrm.workflows.interact.house import HOUSE_PLAN, ROUTES
-from pycrm.workflows.interact.reading import Dialogue, Purchases, known_topics
+from pycrm.workflows.interact.reading import Dialogue, Purchases, known_topics, withheld_topics
 
 __all__ = ["InteractReport", "plan"]
 
@@ -63,6 +63,8 @@ class InteractReport:
         Why others get nothing: the code of the first reason.
     coverage : float
         Of what the plan wants to know, the share that is known, over all customers.
+    withheld : int
+        How many answers customers would rather not give, counted by customer and topic: not known, and not asked either.
     gain, cost : float
         What is expected to be gained, and what the contacts cost, in the unit of the plan.
     """
@@ -78,6 +80,7 @@ class InteractReport:
     coverage: float
     gain: float
     cost: float
+    withheld: int = 0
 
 
 @frozen
@@ -101,14 +104,14 @@ class _Choices:
     routes: Sequence[Route]
     purpose: str
     rates: Mapping[str, float]
-    held: dict[tuple[frozenset[tuple[Topic, float]], int], list[_Choice]]
+    held: dict[tuple[frozenset[tuple[Topic, float]], frozenset[Topic], int], list[_Choice]]
 
-    def ranked(self, known: Mapping[Topic, float], unanswered: int) -> list[_Choice]:
+    def ranked(self, known: Mapping[Topic, float], withheld: frozenset[Topic], unanswered: int) -> list[_Choice]:
         """Return all choices that gain anything, by gain per cost; ties by code, then in the order of the routes."""
-        key = (frozenset(known.items()), unanswered)
+        key = (frozenset(known.items()), withheld, unanswered)
         if key not in self.held:
             made = [
-                self._choice(approach, route, known, unanswered)
+                self._choice(approach, route, known, withheld, unanswered)
                 for approach in self.plan.approaches
                 for route in self.routes
                 if not approach.channels or route.channel in approach.channels
@@ -117,18 +120,25 @@ class _Choices:
             self.held[key] = sorted(made, key=lambda one: (-one.gain / one.cost, one.approach.code))
         return self.held[key]
 
-    def _choice(self, approach: Approach, route: Route, known: Mapping[Topic, float], unanswered: int) -> _Choice:
+    def _choice(
+        self,
+        approach: Approach,
+        route: Route,
+        known: Mapping[Topic, float],
+        withheld: frozenset[Topic],
+        unanswered: int,
+    ) -> _Choice:
         reach = route.reach
         if approach.code in self.rates and approach.answer_rate:
             reach *= self.rates[approach.code] / approach.answer_rate
-        asks = self.plan.asks(approach, known)
+        asks = self.plan.asks(approach, known, withheld)
         wanted = {one.topic: one for one in self.plan.topics}
         own = (wanted[topic].purpose for topic in asks)
         return _Choice(
             approach=approach,
             route=route,
             asks=asks,
-            gain=self.plan.gain(approach, known, reach=reach, unanswered=unanswered),
+            gain=self.plan.gain(approach, known, reach=reach, unanswered=unanswered, withheld=withheld),
             cost=route.cost + approach.effort,
             purposes=(approach.purpose or self.purpose, *dict.fromkeys(purpose for purpose in own if purpose)),
             personal=any(wanted[topic].closeness is Closeness.PERSONAL for topic in asks),
@@ -220,6 +230,7 @@ class _Planner:
     choices: _Choices
     known: Mapping[UUID, Mapping[Topic, float]]
     told: frozenset[UUID]
+    withheld: Mapping[UUID, frozenset[Topic]]
     dialogue: Dialogue
     purchases: Purchases
     gate: Gate
@@ -261,6 +272,7 @@ class _Planner:
             choices=_Choices(plan=knowledge, routes=routes, purpose=purpose, rates=rates, held={}),
             known=known,
             told=told,
+            withheld=withheld_topics(unit, knowledge, at, now),
             dialogue=dialogue,
             purchases=purchases,
             gate=Gate.of(unit, now, dialogue, at, policies, within),
@@ -274,7 +286,7 @@ class _Planner:
         topics: Counter[str] = Counter()
         channels: Counter[str] = Counter()
         refused: Counter[str] = Counter()
-        looked_at, gain, cost, sure = 0, 0.0, 0.0, 0
+        looked_at, gain, cost, sure, withheld = 0, 0.0, 0.0, 0, 0
         for customers in unit.of(Customer).stream(Query(Customer)):
             made = []
             rows, concerned = self._concerned(customers)
@@ -283,6 +295,7 @@ class _Planner:
                 if customer.id in self.gone:
                     continue
                 looked_at += 1
+                withheld += len(self.withheld.get(customer.id, ()))
                 sure += sum(each >= 1.0 for each in self.known.get(customer.id, _NOTHING).values())
                 found = "holdout" if held[at] else self._next(customer, concerned, rows, at)
                 if isinstance(found, str):
@@ -308,6 +321,7 @@ class _Planner:
             coverage=sure / wanted if wanted else 1.0,
             gain=gain,
             cost=cost,
+            withheld=withheld,
         )
 
     def _held_out(self, customers: Sequence[Customer]) -> Sequence[bool]:
@@ -340,7 +354,9 @@ class _Planner:
             return "left_alone"
         if not self.choices.routes:
             return "no_channel"
-        ranked = self.choices.ranked(self.known.get(who, _NOTHING), min(unanswered, self.plan.stop_after))
+        ranked = self.choices.ranked(
+            self.known.get(who, _NOTHING), self.withheld.get(who, frozenset()), min(unanswered, self.plan.stop_after)
+        )
         said: Collection[str] = self.dialogue.said.get(who, ())
         stranger = not (who in self.told or who in self.dialogue.last_sign)
         fitting = [

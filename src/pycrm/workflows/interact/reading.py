@@ -20,12 +20,13 @@ from pycrm.model.knowledge_plan import KnowledgePlan
 from pycrm.model.offer import Offer, OfferDecision
 from pycrm.model.order import Order, OrderStatus
 from pycrm.model.predicate import where
+from pycrm.model.withheld import WithheldAnswer
 from pycrm.storage.columns import read_columns
 from pycrm.storage.identity import Aliases
 from pycrm.storage.protocols import UnitOfWork
 from pycrm.storage.query import Query
 
-__all__ = ["INTENT_KEY", "Dialogue", "Policies", "Purchases", "known_topics"]
+__all__ = ["INTENT_KEY", "Dialogue", "Policies", "Purchases", "known_topics", "withheld_topics"]
 
 INTENT_KEY = "intent:"
 """How the key of an interaction begins that reports on an intent; the intent itself is counted as the contact."""
@@ -63,6 +64,27 @@ def known_topics(
         for customer, held in best.items()
     }
     return sure, frozenset(told)
+
+
+def withheld_topics(
+    unit: UnitOfWork, plan: KnowledgePlan, at: datetime, now: Aliases
+) -> Mapping[UUID, frozenset[Topic]]:
+    """Return which topics of the plan each customer is not asked, because he withholds them: `plan.withheld` of `withheld_by`."""
+    columns = read_columns(
+        unit, Query(WithheldAnswer, where("recorded_at") <= at), ["customer_id", "about", "recorded_at"]
+    )
+    since: dict[UUID, dict[str, datetime]] = {}
+    for who, about, when in zip(*now.columns(columns), strict=True):
+        held = since.setdefault(who, {})
+        held[about] = max(when, held.get(about, when))
+    if since:
+        told = (where("recorded_at") <= at) & (where("origin") == FactOrigin.STATED)
+        facts = read_columns(unit, Query(CustomerFact, told), ["customer_id", "topic", "recorded_at"])
+        for who, topic, when in zip(*now.columns(facts), strict=True):
+            held, about = since.get(who, {}), f"{topic['kind']}:{topic['name']}"
+            if about in held and held[about] < when:
+                del held[about]
+    return {who: topics for who, held in since.items() if (topics := plan.withheld(held, at))}
 
 
 def _within(period: Mapping[str, Any], at: datetime) -> bool:
