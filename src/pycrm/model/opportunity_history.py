@@ -323,6 +323,7 @@ def opportunity_state(
     Examples
     --------
     >>> from datetime import UTC, timedelta
+    >>> from uuid import UUID
     >>> from pycrm.model.pipeline import PipelineStage
     >>> day = datetime(2026, 5, 1, tzinfo=UTC)
     >>> sales = Pipeline(

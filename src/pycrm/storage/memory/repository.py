@@ -32,6 +32,7 @@ class MemoryRepository(Generic[E]):
     Examples
     --------
     >>> from pycrm.model.order import Product
+    >>> from pycrm.storage import MemoryStore
     >>> class Products(MemoryRepository[Product]):
     ...     def cheap(self) -> list[str]:
     ...         return [product.sku for product in self.page(Query(Product)).items]
