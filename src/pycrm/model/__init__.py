@@ -393,6 +393,10 @@ if TYPE_CHECKING:
         Sensitivity,
         SubjectRequest,
     )
+    from pycrm.model.profiling import (
+        ProfilingPolicy,
+        may_profile,
+    )
     from pycrm.model.promise import (
         Promise,
         PromiseRecord,
@@ -494,6 +498,10 @@ if TYPE_CHECKING:
         VoteState,
         reviewed_at,
         votes_at,
+    )
+    from pycrm.model.withheld import (
+        WithheldAnswer,
+        withheld_by,
     )
 
 # One name -> module table, resolved on first use: a hundred frozen classes cost 200 ms, and no program needs them all.
@@ -683,6 +691,7 @@ _HOME = {
     "PriorityRules": "pycrm.model.priority",
     "Processing": "pycrm.model.customer",
     "Product": "pycrm.model.order",
+    "ProfilingPolicy": "pycrm.model.profiling",
     "ProgramBudget": "pycrm.model.earning",
     "Promise": "pycrm.model.promise",
     "PromiseRecord": "pycrm.model.promise",
@@ -761,6 +770,7 @@ _HOME = {
     "VoteState": "pycrm.model.vote",
     "WantedTopic": "pycrm.model.knowledge_plan",
     "Where": "pycrm.model.predicate",
+    "WithheldAnswer": "pycrm.model.withheld",
     "accounts": "pycrm.model.account",
     "activity_status": "pycrm.model.journey",
     "age_on": "pycrm.model.facts",
@@ -804,6 +814,7 @@ _HOME = {
     "local_date": "pycrm.model.time",
     "magnet_for": "pycrm.model.lead_magnet",
     "may_contact": "pycrm.model.consent",
+    "may_profile": "pycrm.model.profiling",
     "members_at": "pycrm.model.segment",
     "merge_consents": "pycrm.model.consent",
     "merged_customers": "pycrm.model.merge",
@@ -832,6 +843,7 @@ _HOME = {
     "votes_at": "pycrm.model.vote",
     "where": "pycrm.model.predicate",
     "win_back_count": "pycrm.model.journey",
+    "withheld_by": "pycrm.model.withheld",
 }
 
 __all__ = [
@@ -1021,6 +1033,7 @@ __all__ = [
     "PriorityRules",
     "Processing",
     "Product",
+    "ProfilingPolicy",
     "ProgramBudget",
     "Promise",
     "PromiseRecord",
@@ -1098,6 +1111,7 @@ __all__ = [
     "VoteState",
     "WantedTopic",
     "Where",
+    "WithheldAnswer",
     "accounts",
     "activity_status",
     "age_on",
@@ -1141,6 +1155,7 @@ __all__ = [
     "local_date",
     "magnet_for",
     "may_contact",
+    "may_profile",
     "members_at",
     "merge_consents",
     "merged_customers",
@@ -1169,6 +1184,7 @@ __all__ = [
     "votes_at",
     "where",
     "win_back_count",
+    "withheld_by",
 ]
 
 

@@ -354,6 +354,21 @@ CREATE TABLE product (
     PRIMARY KEY (tenant, id), 
     CONSTRAINT uq_product_sku UNIQUE (tenant, sku, live)
 )CHARSET=utf8mb4 ENGINE=InnoDB COLLATE utf8mb4_nopad_bin;
+CREATE TABLE profiling_policy (
+    tenant VARCHAR(64) NOT NULL, 
+    id BINARY(16) NOT NULL, 
+    version BIGINT NOT NULL, 
+    live SMALLINT, 
+    added_at DATETIME(6) NOT NULL, 
+    added_by LONGTEXT, 
+    added_because LONGTEXT, 
+    purpose VARCHAR(255) NOT NULL, 
+    basis LONGTEXT NOT NULL, 
+    double_opt_in TINYINT(1) NOT NULL, 
+    document LONGTEXT, 
+    PRIMARY KEY (tenant, id), 
+    CONSTRAINT uq_profiling_policy_purpose UNIQUE (tenant, purpose, live)
+)CHARSET=utf8mb4 ENGINE=InnoDB COLLATE utf8mb4_nopad_bin;
 CREATE TABLE program_budget (
     tenant VARCHAR(64) NOT NULL, 
     id BINARY(16) NOT NULL, 
@@ -1343,6 +1358,22 @@ CREATE TABLE unallocated_refund (
 )CHARSET=utf8mb4 ENGINE=InnoDB COLLATE utf8mb4_nopad_bin;
 CREATE INDEX ix_unallocated_refund_at ON unallocated_refund (tenant, at, id);
 CREATE INDEX ix_unallocated_refund_customer_id ON unallocated_refund (tenant, customer_id, id);
+CREATE TABLE withheld_answer (
+    tenant VARCHAR(64) NOT NULL, 
+    id BINARY(16) NOT NULL, 
+    version BIGINT NOT NULL, 
+    live SMALLINT, 
+    added_at DATETIME(6) NOT NULL, 
+    added_by LONGTEXT, 
+    added_because LONGTEXT, 
+    customer_id BINARY(16) NOT NULL, 
+    about LONGTEXT NOT NULL, 
+    recorded_at DATETIME(6) NOT NULL, 
+    document LONGTEXT, 
+    PRIMARY KEY (tenant, id), 
+    CONSTRAINT fk_withheld_answer_customer_id FOREIGN KEY(tenant, customer_id) REFERENCES customer (tenant, id)
+)CHARSET=utf8mb4 ENGINE=InnoDB COLLATE utf8mb4_nopad_bin;
+CREATE INDEX ix_withheld_answer_customer_id_recorded_at ON withheld_answer (tenant, customer_id, recorded_at, id);
 CREATE TABLE action_plan (
     tenant VARCHAR(64) NOT NULL, 
     id BINARY(16) NOT NULL, 

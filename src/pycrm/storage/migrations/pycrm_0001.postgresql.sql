@@ -354,6 +354,21 @@ CREATE TABLE product (
     PRIMARY KEY (tenant, id), 
     CONSTRAINT uq_product_sku UNIQUE (tenant, sku, live)
 );
+CREATE TABLE profiling_policy (
+    tenant TEXT COLLATE "C" NOT NULL, 
+    id UUID NOT NULL, 
+    version BIGINT NOT NULL, 
+    live SMALLINT, 
+    added_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    added_by TEXT COLLATE "C", 
+    added_because TEXT COLLATE "C", 
+    purpose TEXT COLLATE "C" NOT NULL, 
+    basis TEXT COLLATE "C" NOT NULL, 
+    double_opt_in BOOLEAN NOT NULL, 
+    document JSONB, 
+    PRIMARY KEY (tenant, id), 
+    CONSTRAINT uq_profiling_policy_purpose UNIQUE (tenant, purpose, live)
+);
 CREATE TABLE program_budget (
     tenant TEXT COLLATE "C" NOT NULL, 
     id UUID NOT NULL, 
@@ -1343,6 +1358,22 @@ CREATE TABLE unallocated_refund (
 );
 CREATE INDEX ix_unallocated_refund_at ON unallocated_refund (tenant, at, id);
 CREATE INDEX ix_unallocated_refund_customer_id ON unallocated_refund (tenant, customer_id, id);
+CREATE TABLE withheld_answer (
+    tenant TEXT COLLATE "C" NOT NULL, 
+    id UUID NOT NULL, 
+    version BIGINT NOT NULL, 
+    live SMALLINT, 
+    added_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    added_by TEXT COLLATE "C", 
+    added_because TEXT COLLATE "C", 
+    customer_id UUID NOT NULL, 
+    about TEXT COLLATE "C" NOT NULL, 
+    recorded_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    document JSONB, 
+    PRIMARY KEY (tenant, id), 
+    CONSTRAINT fk_withheld_answer_customer_id FOREIGN KEY(tenant, customer_id) REFERENCES customer (tenant, id)
+);
+CREATE INDEX ix_withheld_answer_customer_id_recorded_at ON withheld_answer (tenant, customer_id, recorded_at, id);
 CREATE TABLE action_plan (
     tenant TEXT COLLATE "C" NOT NULL, 
     id UUID NOT NULL, 

@@ -373,6 +373,22 @@ CREATE TABLE product (
     CONSTRAINT uq_product_sku UNIQUE (tenant, sku, live)
 )
  STRICT;
+CREATE TABLE profiling_policy (
+    tenant TEXT NOT NULL, 
+    id BLOB NOT NULL, 
+    version INTEGER NOT NULL, 
+    live INTEGER, 
+    added_at TEXT NOT NULL, 
+    added_by TEXT, 
+    added_because TEXT, 
+    purpose TEXT NOT NULL, 
+    basis TEXT NOT NULL, 
+    double_opt_in INTEGER NOT NULL, 
+    document TEXT, 
+    PRIMARY KEY (tenant, id), 
+    CONSTRAINT uq_profiling_policy_purpose UNIQUE (tenant, purpose, live)
+)
+ STRICT;
 CREATE TABLE program_budget (
     tenant TEXT NOT NULL, 
     id BLOB NOT NULL, 
@@ -1417,6 +1433,23 @@ CREATE TABLE unallocated_refund (
  STRICT;
 CREATE INDEX ix_unallocated_refund_at ON unallocated_refund (tenant, at, id);
 CREATE INDEX ix_unallocated_refund_customer_id ON unallocated_refund (tenant, customer_id, id);
+CREATE TABLE withheld_answer (
+    tenant TEXT NOT NULL, 
+    id BLOB NOT NULL, 
+    version INTEGER NOT NULL, 
+    live INTEGER, 
+    added_at TEXT NOT NULL, 
+    added_by TEXT, 
+    added_because TEXT, 
+    customer_id BLOB NOT NULL, 
+    about TEXT NOT NULL, 
+    recorded_at TEXT NOT NULL, 
+    document TEXT, 
+    PRIMARY KEY (tenant, id), 
+    CONSTRAINT fk_withheld_answer_customer_id FOREIGN KEY(tenant, customer_id) REFERENCES customer (tenant, id)
+)
+ STRICT;
+CREATE INDEX ix_withheld_answer_customer_id_recorded_at ON withheld_answer (tenant, customer_id, recorded_at, id);
 CREATE TABLE action_plan (
     tenant TEXT NOT NULL, 
     id BLOB NOT NULL, 
