@@ -1,5 +1,7 @@
 """Planted rings, stars, bursts and shared identities are found, and honest members are left in peace."""
 
+from datetime import timedelta
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -206,3 +208,22 @@ def test_no_votes_are_nothing_to_look_at_and_settings_are_checked():
             vote_signs(["a"], ["b"], **settings)
     with pytest.raises(InvalidDataError):
         vote_signs(["a"], [None])
+
+
+@pytest.mark.parametrize("look", [vote_signs, referral_signs])
+def test_a_missing_time_or_a_window_of_no_length_is_refused_not_counted_as_no_burst(look):
+    name = "voted_at" if look is vote_signs else "joined_at"
+    day = np.datetime64("2026-05-01")
+    for times, window, words in (
+        ([day, np.datetime64("NaT")], None, f"'{name}', row 1"),
+        (["today", "now"], None, "give datetime64, or numbers"),
+        ([day, day], np.timedelta64(0, "D"), "window"),
+        ([day, day], 1, "window"),
+        ([1, 2], 0, "window"),
+        ([1, 2], -1.0, "window"),
+        ([1, 2], "day", "window"),
+    ):
+        with pytest.raises(InvalidDataError, match=words):
+            look(["ana", "ana"], ["bea", "cid"], window=window, **{name: np.asarray(times)})
+    whole = look(["ana"] * 2, ["bea", "cid"], window=timedelta(hours=1), **{name: [day, day]})
+    assert whole.burst.max() == 2

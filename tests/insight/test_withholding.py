@@ -56,8 +56,10 @@ def test_where_all_say_or_none_does_the_bounds_are_a_point_or_everything():
         (lambda: mean_bounds([2.0], [False]), "from 0.0 to 1.0"),
         (lambda: mean_bounds([1.0], [False], low=1.0, high=1.0), "finite bounds"),
         (lambda: publish_counts([1.5]), "whole number per group"),
-        (lambda: publish_counts([3, -1]), "at least 0"),
+        (lambda: publish_counts([3, -1]), "count from 0 to"),
         (lambda: publish_counts([3], least=1), "at least 2"),
+        (lambda: publish_counts([3], least=2.5), "at least 2"),
+        (lambda: publish_counts([2**62, 2**62]), "from 0 to 1000000000000"),
     ],
 )
 def test_what_makes_no_sense_is_refused_with_the_fix(call, words):

@@ -6,6 +6,7 @@ honest invoice totals of a real shop fail that test.
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import numpy as np
@@ -49,6 +50,8 @@ def _column(name: str, values: ArrayLike, rows: int | None = None) -> NDArray[An
     elif column.dtype.kind == "f" and not np.isfinite(column).all():
         row = int(np.flatnonzero(~np.isfinite(column))[0])
         raise InvalidDataError(name, row, float(column[row]), "leave the row out, or say who it is")
+    elif column.dtype.kind in "mM" and np.isnat(column).any():
+        raise InvalidDataError(name, int(np.flatnonzero(np.isnat(column))[0]), None, "leave the row out, or say when")
     return column
 
 
@@ -114,7 +117,16 @@ def identity_groups(member: ArrayLike, identifier: ArrayLike) -> tuple[NDArray[A
     return members, group.astype(np.int64).reshape(-1) if len(first) else np.empty(0, np.int64)
 
 
-def _most_within(group: NDArray[np.int64], at: NDArray[Any], window: Any, members: int) -> NDArray[np.int64]:
+def _most_within(name: str, group: NDArray[np.int64], at: NDArray[Any], window: Any, members: int) -> NDArray[np.int64]:
+    """Return the most rows of each group within one window."""
+    if at.dtype.kind not in "iufM":
+        raise InvalidDataError(name, None, str(at.dtype), "give datetime64, or numbers")
+    if window is None:
+        window = np.timedelta64(1, "D") if at.dtype.kind == "M" else 1
+    lengths = (timedelta, np.timedelta64) if at.dtype.kind == "M" else (int, float, np.number)
+    none: Any = type(window)(0) if isinstance(window, lengths) else window
+    if not isinstance(window, lengths) or not window > none:
+        raise InvalidDataError("window", None, window, f"give a length above 0, in the unit of {name}")
     order = np.lexsort((at, group))
     group, at = group[order], at[order]
     most = np.zeros(members, np.int64)
@@ -163,7 +175,7 @@ def referral_signs(
     Raises
     ------
     InvalidDataError
-        If columns differ in length, or somebody is missing.
+        If columns differ in length, somebody or a time is missing, or `window` is no length.
 
     Examples
     --------
@@ -200,8 +212,7 @@ def referral_signs(
     most = np.zeros(n, np.int64)
     if joined_at is not None:
         at = _column("joined_at", joined_at, len(source))
-        length = np.timedelta64(1, "D") if at.dtype.kind == "M" else 1
-        most = _most_within(tail, at, length if window is None else window, n)
+        most = _most_within("joined_at", tail, at, window, n)
 
     seen = {
         "self_referral": self_referral,
@@ -294,7 +305,7 @@ def vote_signs(
     Raises
     ------
     InvalidDataError
-        If columns differ in length, or somebody is missing.
+        If columns differ in length, somebody or a time is missing, or a setting is out of its bounds.
 
     Notes
     -----
@@ -328,8 +339,7 @@ def vote_signs(
     most = np.zeros(n, np.int64)
     if voted_at is not None:
         at = _column("voted_at", voted_at, len(source))
-        length = np.timedelta64(1, "D") if at.dtype.kind == "M" else 1
-        most = _most_within(tail, at, length if window is None else window, n)
+        most = _most_within("voted_at", tail, at, window, n)
     most = most[tail]
     seen = {"own": own, "ring": (ring >= 0) & ~own, "star": is_star, "burst": most >= burst}
     return VoteSigns(own=own, ring=ring, star=is_star, burst=most, score=_score(seen, _VOTE_WEIGHTS))

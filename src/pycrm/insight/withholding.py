@@ -13,6 +13,8 @@ from pycrm.errors import InvalidDataError
 
 __all__ = ["MeanBounds", "PublishedCounts", "mean_bounds", "publish_counts"]
 
+_MOST = 10**12  # more than there are people; the sum of many such still fits
+
 
 @frozen(kw_only=True)
 class MeanBounds:
@@ -135,7 +137,7 @@ def publish_counts(count: ArrayLike, *, least: int = 5) -> PublishedCounts:
     Raises
     ------
     InvalidDataError
-        If a count is none, or `least` is below 2.
+        If a count is none, or `least` is no whole number of at least 2.
 
     Notes
     -----
@@ -156,11 +158,12 @@ def publish_counts(count: ArrayLike, *, least: int = 5) -> PublishedCounts:
     given = np.asarray(count)
     if given.ndim != 1 or (given.size and given.dtype.kind not in "iu"):
         raise InvalidDataError("count", None, str(given.dtype), "give one whole number per group")
-    if least < 2:
+    given_least: object = least
+    if not isinstance(given_least, int | np.integer) or given_least < 2:
         raise InvalidDataError("least", None, least, "give a whole number of at least 2")
-    bad = np.flatnonzero(given < 0)
+    bad = np.flatnonzero((given < 0) | (given > _MOST))
     if bad.size:
-        raise InvalidDataError("count", int(bad[0]), int(given[bad[0]]), "give a count of at least 0")
+        raise InvalidDataError("count", int(bad[0]), int(given[bad[0]]), f"give a count from 0 to {_MOST}")
     people = given.astype(np.int64)
     order = np.lexsort((np.arange(len(people)), people))
     order = order[people[order] > 0]
