@@ -3,9 +3,10 @@
 import copy
 import pickle
 import sys
-from contextlib import closing
+from contextlib import ExitStack, closing
 from uuid import UUID
 
+import attrs
 import pytest
 import sqlalchemy as sa
 from attrs import frozen
@@ -117,3 +118,30 @@ def test_a_missing_driver_is_answered_with_the_extra_that_brings_it_or_with_one_
         monkeypatch.setitem(sys.modules, "MySQLdb", None)
         with pytest.raises(StoreError, match=r"no extra of pycrm brings it.*postgresql\+psycopg"):
             SqlStore(url)
+
+
+@frozen(kw_only=True)
+class Desk(Entity):
+    label: str
+    seats: int = 1
+    tags: frozenset[str] = frozenset()
+
+
+@pytest.mark.parametrize("table", ["Patient", "客户", "客" * 21, "order", "my desk", "a.b%c", "x" * 63])
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql", "mariadb"])
+def test_a_table_may_have_a_name_of_any_script_and_case(kind, table, tmp_path):
+    maps = [EntityMap.of(Desk, table=table, unique=[("label",)], indexes=["seats"], searched=["tags"])]
+    with ExitStack() as held:
+        url = f"sqlite:///{tmp_path}/crm.db" if kind == "sqlite" else held.enter_context(database(kind))
+        with closing(SqlStore(url, maps)) as store:
+            store.create_schema()
+            store.create_schema()
+            with store.begin() as unit:
+                one = unit.of(Desk).add(Desk(label="a", tags=frozenset({"q"})))
+                unit.of(Desk).put_many(Desk(label=f"b{number}") for number in range(1_100))
+                unit.of(Desk).save(attrs.evolve(one, seats=2))
+                unit.commit()
+            with store.begin() as unit:
+                assert [desk.seats for desk in unit.of(Desk).page(Query(Desk, where("tags") == "q")).items] == [2]
+                with pytest.raises(Duplicate):
+                    unit.of(Desk).add(Desk(label="a"))

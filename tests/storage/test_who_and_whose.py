@@ -132,3 +132,12 @@ def test_a_store_may_be_of_one_tenant_from_the_start_and_its_name_is_checked(kin
         assert unit.products.count(Query(Product)) == 1
     with store.tenant("main").begin(read_only=True) as unit:
         assert unit.products.count(Query(Product)) == 0
+
+
+@pytest.mark.parametrize("said", [5, b"eva", "e\0va", "\ud800"])
+def test_who_and_why_are_text_that_every_store_keeps(store, said):
+    for name in ("actor", "cause"):
+        with pytest.raises(InvalidValueError, match=f"{name}: .* is refused; give text"):
+            store.run(lambda unit: unit.products.add(pen("A1")), **{name: said})
+        with pytest.raises(InvalidValueError, match=name):
+            store.begin(**{name: said})

@@ -113,7 +113,10 @@ class Changing:
         ({"columns": ["label"]}, "columns: .* is refused; give a mapping by field"),
         ({"columns": {"label": {"length": 9}}}, "columns: .* is refused; give settings of 'label' by name"),
         ({"columns": {"label": 9}}, "columns: 9 is refused; give settings of 'label' by name"),
-        ({"table": "my desk; --"}, "table: .* is refused; use 1 to 60 lower-case letters"),
+        *(
+            ({"table": table}, "table: .* is refused; use 1 to 63 bytes")
+            for table in ("a; --", 'a"b', "", " a", "客" * 22)
+        ),
         ({"table": 7}, "table: 7 is refused"),
         ({"handling": "none"}, "handling: 'none' is refused; give a Handling"),
     ],

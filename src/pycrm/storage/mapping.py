@@ -45,6 +45,7 @@ __all__ = ["Column", "EntityMap", "Kind", "MapSet", "Reference", "Unique", "Uniq
 
 INDEXED_TEXT = 255  # longer text fits no index of MariaDB together with the tenant
 _DEEPEST = 30  # parts of a question within each other: SQLite's parser takes few more
+_NAME_BYTES = 63  # PostgreSQL cuts what is longer, without a word
 _NOTHING: frozenset[str] = frozenset()
 _LOWEST, _HIGHEST = -(2**63), 2**63 - 1
 
@@ -293,10 +294,21 @@ def _snake(name: str) -> str:
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
 
 
+def _is_name(text: str) -> bool:
+    """Whether every database keeps a table of this name, which is quoted wherever it is written."""
+    if not text.isprintable() or text != text.strip() or set(text) & set("\"'`\\;"):
+        return False
+    return 0 < len(text.encode()) <= _NAME_BYTES
+
+
 def _check_arguments(table: Any, columns: Any, references: Any, handling: Any) -> None:
     """Refuse what `EntityMap.of` cannot use, by the name of the argument."""
-    if table is not None and (not isinstance(table, str) or not re.fullmatch(r"[a-z_][a-z0-9_]{0,59}", table)):
-        raise InvalidValueError("table", table, "use 1 to 60 lower-case letters, digits and _, a letter or _ first")
+    if table is not None and not (isinstance(table, str) and _is_name(table)):
+        raise InvalidValueError(
+            "table",
+            table,
+            f"use 1 to {_NAME_BYTES} bytes of text without quotes, backslashes, semicolons or control characters",
+        )
     if handling is not None and not isinstance(handling, Handling):
         raise InvalidValueError("handling", handling, "give a Handling")
     for name, given in (("columns", columns), ("references", references)):
@@ -398,7 +410,7 @@ class EntityMap:
         model : type
             The entity class: frozen, with `id` and `version`.
         table : str, optional
-            The class name in snake case unless given.
+            The class name in snake case unless given; of any script and case.
         columns : mapping, optional
             Settings of single columns, such as ``{"weight": {"precision": 38, "scale": 10}}``.
         searched : iterable of str, or mapping of str to Kind

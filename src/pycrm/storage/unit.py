@@ -17,6 +17,7 @@ import attrs
 
 from pycrm.errors import Conflict, Duplicate, InvalidValueError, ReadOnly, StoreError, Transient, UnitClosed, Unknown
 from pycrm.model.assessment import Assessment
+from pycrm.model.checks import is_storable
 from pycrm.model.consent import ConsentEntry
 from pycrm.model.customer import Customer
 from pycrm.model.feed import ChangeFeed, FeedEvent, FeedReader
@@ -127,6 +128,10 @@ class Unit(Stationary, ABC):
     def __init__(self, *, read_only: bool, isolation: Isolation, actor: str | None, cause: str | None) -> None:
         if isolation not in {"default", "serializable"}:
             raise InvalidValueError("isolation", isolation, "choose 'default' or 'serializable'")
+        told: Mapping[str, object] = {"actor": actor, "cause": cause}
+        for name, said in told.items():
+            if said is not None and not (isinstance(said, str) and is_storable(said)):
+                raise InvalidValueError(name, said, "give text without NUL characters and lone surrogates, or None")
         self.read_only = read_only
         self.isolation = isolation
         self.actor = actor
