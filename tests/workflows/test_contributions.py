@@ -308,3 +308,18 @@ def test_an_author_whose_record_was_removed_is_still_judged_by_his_id(store, peo
         unit.of(Customer).remove(ana.id)
         unit.commit()
     assert contributions.count(store, made.id, at=START).counted == {bea.id}
+
+
+def test_only_a_yes_or_a_no_of_somebody_decides_about_votes_and_the_author_by_no_spelling_of_his_id(store, people):
+    made = submitted(store, people[0])
+    at = START + DAY
+    for approved, actor, named in (("no", "eva", "approved"), (None, "eva", "approved"), (True, None, "actor")):
+        with pytest.raises(InvalidValueError, match=named):
+            contributions.review(store, made.id, at, approved=approved, actor=actor)
+    for himself in (str(made.author_id).upper(), f"human:{made.author_id}"):
+        with pytest.raises(InvalidValueError, match="nobody judges what he made himself"):
+            contributions.moderate(store, made.id, Moderation.APPROVED, moderator=himself, at=at)
+        with pytest.raises(InvalidValueError, match="nobody judges what he made himself"):
+            contributions.review(store, made.id, at, approved=True, actor=himself)
+    with pytest.raises(InvalidValueError, match="window: 'day' is refused"):
+        contributions.check(store, at, window="day")

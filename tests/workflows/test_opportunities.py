@@ -560,3 +560,31 @@ def test_many_deals_are_measured_as_one_by_one(store):
     (talking,) = opportunities.time_in_stage(store, "sales", at=NOW + 99 * DAY)
     assert talking.days == lengths
     assert talking.survival.at(15).item() == pytest.approx(np.mean([days > 15 for days in lengths.values()]))
+
+
+def test_what_a_step_is_told_wrongly_is_refused_by_name(store):
+    deal = begun(store, "a")
+    for given, named in (({"key": None}, "key"), ({"key": "k", "evidence": None}, "evidence")):
+        with pytest.raises(InvalidValueError, match=f"{named}: None is refused"):
+            opportunities.move(store, deal.id, "won", at=NOW, **given)
+    with pytest.raises(NotFound, match="no Customer"):
+        begun(store, "b", who=customer("Nobody"))
+    for capacity in ("2", 1.0, float("inf"), -1):
+        with pytest.raises(InvalidValueError, match="capacity"):
+            opportunities.queue(store, at=NOW, capacity=capacity)
+    with pytest.raises(InvalidValueError, match="period: None is refused; give a Period"):
+        opportunities.pace(store, None, at=NOW)
+    with pytest.raises(InvalidValueError, match="pipeline: 'sale' is refused"):
+        opportunities.forecast(store, at=NOW, pipeline="sale", currency="EUR")
+
+
+def test_a_stage_that_an_edition_renames_is_not_entered_anew_so_what_entering_asks_is_not_asked(store):
+    deal = begun(store, "a")
+    asks = PipelineStage(
+        code="speaking", probability=0.3, formerly=("talking",), requires=where("evidence.kind") == "call"
+    )
+    ends = tuple(PipelineStage(code=kind.value, kind=kind) for kind in (K.WON, K.LOST))
+    put(store, Pipeline(code="sales", revision=2, stages=(asks, *ends)))
+    assert opportunities.adopt(store, "sales", at=NOW + DAY).moved == {"speaking": 1}
+    (ranked,) = opportunities.queue(store, at=NOW + DAY)
+    assert (ranked.deal.opportunity.id, ranked.deal.stage) == (deal.id, "speaking")

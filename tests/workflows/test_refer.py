@@ -559,3 +559,9 @@ def test_a_budget_and_a_stock_hold_when_eight_come_at_once(store):
     )
     assert (held(store, Reward, cup.id).stock, sum(balance(store, one) for one in rich)) == (0, 400 - 3 * 10)
     assert refused == ["there is none left"] * 5
+
+
+def test_only_a_yes_or_a_no_of_somebody_decides_about_a_referral(store, people):
+    for approved, actor, named in (("no", "eva", "approved"), (None, "eva", "approved"), (True, None, "actor")):
+        with pytest.raises(InvalidValueError, match=f"{named}: .* is refused"):
+            refer.review(store, new_id(), START, approved=approved, actor=actor)

@@ -207,7 +207,8 @@ class OpportunityState:
             evidence=refs,
             key=str(id) if key is None else key,
         )
-        entered = change.is_move or into.code != self.pipeline.code
+        # A stage that another edition calls by another name is the one it is in.
+        entered = into.code != self.pipeline.code or into.counterpart(self.stage) != to
         if stage.requires is not None and entered and not forced:
             then = {**self.facts, **_told(terms or self.terms), "evidence": (*self.evidence, *refs)}
             if not evaluate(stage.requires, then):

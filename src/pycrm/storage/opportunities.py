@@ -9,7 +9,7 @@ from uuid import UUID
 import attrs
 
 from pycrm.errors import InvalidValueError
-from pycrm.model.customer import Processing
+from pycrm.model.customer import Customer, Processing
 from pycrm.model.evidence import Actor, ActorKind, EvidenceRef, Reason
 from pycrm.model.opportunity import Opportunity, OpportunityChange, OpportunityTerms
 from pycrm.model.opportunity_history import OpportunityState, open_opportunity, opportunity_state
@@ -125,7 +125,7 @@ def add_opportunity(
     InvalidValueError
         If the customer's data may not be used, the key belongs to a deal of another customer, or the stage is not there.
     NotFound
-        If there is no such edition of a pipeline.
+        If there is no such customer, or no such edition of a pipeline.
     """
     known = aliases_of(unit, opportunity.customer_id)
     held = unit.of(Opportunity).page(Query(Opportunity, where("key") == opportunity.key), size=1).items
@@ -135,6 +135,7 @@ def add_opportunity(
                 "key", opportunity.key, "it belongs to a deal of another customer; give one of its own"
             )
         return held[0]
+    unit.of(Customer).get(opportunity.customer_id)
     why = why_not_used(unit, opportunity.customer_id)
     if why is not None:
         raise InvalidValueError("customer_id", opportunity.customer_id, why.text)

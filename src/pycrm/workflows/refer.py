@@ -16,6 +16,7 @@ import attrs
 from attrs import frozen
 
 from pycrm.errors import InvalidValueError
+from pycrm.model.checks import expect
 from pycrm.model.customer import Customer
 from pycrm.model.entity import named_id
 from pycrm.model.order import Order, OrderStatus
@@ -343,6 +344,8 @@ def review(
     note : str, optional
         Why.
     """
+    expect("approved", approved, bool)
+    expect("actor", actor, str)
     return _decide(store, referral_id, at, actor, approved=approved, note=note)
 
 

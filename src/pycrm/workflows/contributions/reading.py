@@ -35,8 +35,8 @@ def refuse_unused(unit: UnitOfWork, name: str, customer_id: UUID) -> None:
 
 def refuse_author(unit: UnitOfWork, name: str, who: str, contribution: Contribution) -> None:
     """Refuse the author of a contribution, under any id of his, as a judge of it."""
-    own = {str(id) for id in aliases_of(unit, contribution.author_id).ids_of(contribution.author_id)}
-    if who in own:
+    own = aliases_of(unit, contribution.author_id).ids_of(contribution.author_id)
+    if any(str(id) in who.lower() for id in own):  # as an Actor it is written human:ID
         raise InvalidValueError(name, who, "name somebody else: nobody judges what he made himself")
 
 

@@ -12,7 +12,7 @@ from attrs import field, frozen
 
 from pycrm.errors import InvalidValueError
 from pycrm.insight.fraud import VoteSigns, vote_signs
-from pycrm.model.checks import listed
+from pycrm.model.checks import expect, listed
 from pycrm.model.contribution import Contribution
 from pycrm.model.evidence import Reason
 from pycrm.model.predicate import where
@@ -78,6 +78,7 @@ def check(
     InvalidDataError
         If a setting is none that `pycrm.insight.vote_signs` takes.
     """
+    expect("window", window, timedelta)
     with store.begin(actor=actor, cause="votes looked at") as unit:
         when, now = instant(at), aliases(unit)
         votes = _standing(unit, when, now)
@@ -198,6 +199,8 @@ def review(
     InvalidValueError
         If the author himself decides, or one of `voters` was never suspected.
     """
+    expect("approved", approved, bool)
+    expect("actor", actor, str)
     state = VoteState.DISMISSED if approved else VoteState.CONFIRMED
     reasons = () if note is None else (Reason("note", note),)
     with store.begin(actor=actor, cause="votes reviewed") as unit:

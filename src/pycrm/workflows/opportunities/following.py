@@ -95,7 +95,8 @@ def queue(
     InvalidDataError
         If a priority is no finite number, naming the place of the deal among the open ones.
     """
-    if capacity is not None and (int(capacity) != capacity or capacity < 0):
+    wanted: object = capacity
+    if wanted is not None and (not isinstance(wanted, int) or wanted < 0):
         raise InvalidValueError("capacity", capacity, "give a whole number of at least 0")
     now = instant(at)
     with store.begin(read_only=True) as unit:

@@ -27,13 +27,16 @@ from pycrm.insight import (
     stage_survival,
     transition_matrix,
 )
+from pycrm.model.checks import expect
 from pycrm.model.money import currency_code
 from pycrm.model.opportunity import OpportunityChange
 from pycrm.model.opportunity_history import OpportunityState
-from pycrm.model.pipeline import PipelineStageKind, current_pipeline
+from pycrm.model.pipeline import Pipeline, PipelineStageKind, current_pipeline
+from pycrm.model.predicate import where
 from pycrm.model.time import Period, instant, local_date
 from pycrm.storage.opportunities import opportunity_histories, pipelines_of
 from pycrm.storage.protocols import Store, UnitOfWork
+from pycrm.storage.query import Query
 
 __all__ = [
     "Forecast",
@@ -394,6 +397,8 @@ class _Steps:
 def _held(
     unit: UnitOfWork, at: datetime, pipeline: str | None, *, known_at: datetime | None = None, erased: bool = False
 ) -> _Held:
+    if pipeline is not None and not unit.of(Pipeline).count(Query(Pipeline, where("code") == pipeline)):
+        raise InvalidValueError("pipeline", pipeline, "there is no pipeline of this code; all count unless given")
     held = opportunity_histories(unit, at, known_at=known_at, erased=erased)
     return [one for one in held if pipeline is None or one[0].pipeline.code == pipeline]
 
@@ -420,6 +425,7 @@ def _days(deal: OpportunityState) -> float:
 
 
 def _ends(period: Period) -> tuple[datetime, datetime]:
+    expect("period", period, Period)
     if period.start is None or period.end is None:
         raise InvalidValueError("period", period, "give a period with both ends")
     return period.start, period.end

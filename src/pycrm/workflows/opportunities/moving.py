@@ -10,6 +10,7 @@ from uuid import UUID
 from attrs import field, frozen
 
 from pycrm.errors import Conflict, InvalidTransitionError, InvalidValueError
+from pycrm.model.checks import expect, listed
 from pycrm.model.evidence import Actor, EvidenceRef
 from pycrm.model.opportunity import Opportunity, OpportunityTerms
 from pycrm.model.opportunity_history import OpportunityState, opportunity_state
@@ -370,6 +371,9 @@ def _written(
     asked: Mapping[str, Any],
 ) -> OpportunityState:
     """Write one entry in a unit of work of its own, once."""
+    expect("key", key, str)
+    if "evidence" in asked:
+        asked = {**asked, "evidence": listed("evidence", asked["evidence"], EvidenceRef)}
     now = instant(at)
     with store.begin(actor=_said(actor), cause=f"opportunities.{verb}") as unit:
         deal = unit.of(Opportunity).get(opportunity_id)
