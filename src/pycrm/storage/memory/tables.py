@@ -96,7 +96,7 @@ class Table:
     def __init__(self, map: EntityMap) -> None:
         self.map = map
         self.rows: dict[UUID, list[Version]] = {}
-        self.ids = Sorted()
+        self.ids: Sorted = Sorted()
         single = {path for index in map.indexes for path in index[:1]}
         single |= {reference.path for reference in map.references} | {column.path for column in map.searched}
         single |= {rule.paths[0] for rule in map.uniques}

@@ -25,7 +25,7 @@ class Tenant:
 
     def __init__(self, maps: MapSet) -> None:
         self.commit = 0
-        self.tables = {each.model: Table(each) for each in maps.all}
+        self.tables: dict[type[Any], Table] = {each.model: Table(each) for each in maps.all}
         self.trail: dict[tuple[str, UUID], list[Change]] = {}
         self.outbox: dict[UUID, Claim] = {}
         self.lease: tuple[str, datetime] | None = None

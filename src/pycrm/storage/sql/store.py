@@ -267,7 +267,7 @@ class _Core:
             each.model: statements_of(each, self.dialect, quote) for each in maps.all
         }
         self.checked = False
-        self.lost = 0.0  # when a connection was last found to be lost
+        self.lost: float = 0.0  # when a connection was last found to be lost
         self.embedded = embedded
         self._metadata: sa.MetaData | None = None
         self._optional: list[str] | None = None
